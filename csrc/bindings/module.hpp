@@ -1,0 +1,7 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace ayar {
+void bind_cpu(pybind11::module_ module);
+}  // namespace ayar

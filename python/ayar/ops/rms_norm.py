@@ -1,0 +1,49 @@
+"""RMSNorm (Zhang & Sennrich, 2019, arXiv 1910.07467)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ayar.errors import ShapeError
+from ayar.ops import backend
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
+    """Scales each row of ``x`` to unit root mean square, then by ``weight``.
+
+    x: (..., cols) fp32 or bf16. weight: (cols,) fp32. Returns shape and dtype of x. Raises ShapeError.
+    """
+    if x.shape[-1:] != weight.shape:
+        raise ShapeError(f"rms_norm: weight {tuple(weight.shape)} must be as long as the last axis of x, {x.shape[-1]}")
+    if backend.is_reference():
+        return rms_norm_reference(x, weight, eps)
+    return _RMSNorm.apply(x.contiguous(), weight, eps)
+
+
+def rms_norm_reference(x: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
+    return (x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight).to(x.dtype)
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        y, rstd = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1, dtype=torch.float32)
+        backend.kernels(x).rms_norm_forward(x.detach(), weight.detach(), eps, y, rstd)
+        ctx.save_for_backward(x, weight, rstd)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight, rstd = (saved.detach() for saved in ctx.saved_tensors)
+        dy = dy.contiguous()
+        dx = dweight = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.empty_like(x)
+            backend.kernels(x).rms_norm_backward_input(dy, x, weight, rstd, dx)
+        if ctx.needs_input_grad[1]:
+            dweight = torch.zeros_like(weight)
+            backend.kernels(x).rms_norm_backward_weight(dy, x, rstd, dweight)
+        return dx, dweight, None

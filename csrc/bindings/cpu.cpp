@@ -6,6 +6,7 @@
 #include "bindings/view_caster.hpp"
 #include "core/cpu_features.hpp"
 #include "cpu/adamw.hpp"
+#include "cpu/attention.hpp"
 #include "cpu/rms_norm.hpp"
 #include "cpu/rope.hpp"
 #include "cpu/swiglu.hpp"
@@ -52,6 +53,9 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(adamw, "parameter"_a, "gradient"_a, "exp_avg"_a, "exp_avg_sq"_a, "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a,
                 "weight_decay"_a, "step"_a);
   BIND_EACH_ISA(square_sum, "x"_a);
+  BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "y"_a, "logsumexp"_a);
+  BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a,
+                "dqkv"_a);
 }
 
 }  // namespace ayar

@@ -49,28 +49,35 @@ AYAR_INLINE void store_vector(bfloat16* p, Floats value) {
   __builtin_memcpy(p, &bits, sizeof bits);
 }
 
-// Lanes are added, or compared, in halves: the order is that of the instruction set, the same on every call.
-AYAR_INLINE float sum_lanes(Floats value) {
-  float lane[kLanes];
-  store_vector(lane, value);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  }
-  return lane[0];
-}
-AYAR_INLINE float max_lanes(Floats value) {
-  float lane[kLanes];
-  store_vector(lane, value);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lane[i] = lane[i] > lane[i + width] ? lane[i] : lane[i + width];
-  }
-  return lane[0];
-}
 AYAR_INLINE Floats max(Floats a, Floats b) {
   return a > b ? a : b;
 }
 
-constexpr float kLog2E = 0x1.715476p0F;
+// The lanes folded in halves; every lane of the result holds the outcome. The order is the same on every call.
+template <class Combine>
+AYAR_INLINE Floats fold_lanes(Floats v, Combine combine) {
+#if defined(__AVX512F__)
+  v = combine(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif defined(__AVX2__)
+  v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#endif
+}
+AYAR_INLINE Floats sum_lanes(Floats v) {
+  return fold_lanes(v, [](Floats a, Floats b) __attribute__((always_inline)) { return a + b; });
+}
+AYAR_INLINE Floats max_lanes(Floats v) {
+  return fold_lanes(v, [](Floats a, Floats b) __attribute__((always_inline)) { return max(a, b); });
+}
+
+constexpr float kLog2E = 0x1.715476p0F, kLn2 = 0x1.62e43p-1F;
 constexpr float kRound = 0x1.8p23F;  // adding it leaves the nearest integer in the low bits of the sum
 
 // e^r for |r| ≤ ln 2 / 2, relative error 4e-9 before rounding: 1 + r + r²·q(r), q fitted to the least largest error.
@@ -82,12 +89,11 @@ AYAR_INLINE Floats exp_of_remainder(Floats r) {
   return q * (r * r) + r + 1.0F;
 }
 
-// 2^t for t < 128; below −126 it stays at 2^−126, near enough to 0 for a softmax. NaN stays NaN.
+// 2^t for t < 128, and 0 below the normal numbers (t < −126): all that a softmax needs. NaN stays NaN.
 AYAR_INLINE Floats exp2_of_softmax(Floats t) {
-  t = t < -126.0F ? broadcast(-126.0F) : t;
   const Floats shifted = t + kRound;
-  const Floats p = exp_of_remainder((t - (shifted - kRound)) * 0x1.62e43p-1F);
-  return (Floats)((Words)p + ((Words)shifted << 23));
+  const Floats p = exp_of_remainder((t - (shifted - kRound)) * kLn2);
+  return t < -126.0F ? Floats{} : (Floats)((Words)p + ((Words)shifted << 23));
 }
 
 // e^x over the whole range of fp32 (0, denormals and infinity included), 2 ulp.

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 import triton
 import triton.language as tl
 
-MIN_RANK = 16  # tl.dot needs at least 16 along the contraction: ranks are padded with zeros, which is exact
-
 
 class Tiles(NamedTuple):
     """The shape of one program's work, and how it is pipelined."""
@@ -93,8 +91,9 @@ def lora_linear_forward(
 ) -> None:
     """Writes u = x Aᵀ and y = x Wᵀ + scaling · u Bᵀ.
 
-    x: (rows, K), rows may lie apart. weight: (N, K). lora_A: (R, K), lora_B: (N, R), contiguous, R a power of two of at least 16
-    (pad with zeros; projections that share x stand side by side, B block-diagonal). u: (rows, R). y: (rows, N) of the dtype of x.
+    x: (rows, K), rows may lie apart. weight: (N, K). lora_A: (R, K), lora_B: (N, R), contiguous; R a power of two of at least 16 (tl.dot
+    takes no less: pad with zeros, which is exact). Projections that share x stand side by side, B block-diagonal. u: (rows, R).
+    y: (rows, N) of the dtype of x.
     """
     rows, depth = x.shape
     columns, rank = lora_B.shape

@@ -18,6 +18,7 @@
 
 #define __global__
 #define __device__
+#define __constant__ const
 #define __restrict__
 #define AYAR_SHARED(type, name, count) type* name = static_cast<type*>(ayar::emulation::shared_array(__COUNTER__, sizeof(type) * (count)))
 #define AYAR_LAUNCH(kernel, grid, block, stream, ...) ayar::emulation::launch(grid, block, [&] { kernel(__VA_ARGS__); })
@@ -76,8 +77,8 @@ inline void* shared_array(int id, size_t bytes) {
 inline void set_thread(size_t index) {
   const size_t width = block_dim.x, height = block_dim.y;
   block->current = index;
-  thread_index =
-      dim3(static_cast<unsigned>(index % width), static_cast<unsigned>(index / width % height), static_cast<unsigned>(index / width / height));
+  thread_index = dim3(static_cast<unsigned>(index % width), static_cast<unsigned>(index / width % height),
+                      static_cast<unsigned>(index / width / height));
 }
 
 inline void wait_as(State state) {
@@ -176,7 +177,9 @@ inline void launch(dim3 grid, dim3 threads, const std::function<void()>& kernel)
 #define blockIdx ayar::emulation::block_index
 #define threadIdx ayar::emulation::thread_index
 
-inline void __syncthreads() { ayar::emulation::wait_as(ayar::emulation::State::at_barrier); }
+inline void __syncthreads() {
+  ayar::emulation::wait_as(ayar::emulation::State::at_barrier);
+}
 
 inline float __shfl_xor_sync(unsigned, float value, int lane_mask) {
   const size_t lane = ayar::emulation::block->current % ayar::emulation::kWarp;

@@ -1,6 +1,5 @@
-#include "cuda/nf4.cuh"
-
 #include "cuda/device.cuh"
+#include "cuda/nf4.cuh"
 
 namespace ayar::cuda {
 namespace {
@@ -9,28 +8,22 @@ constexpr int kThreads = 256;
 constexpr int kPerThread = 8;  // 4 bytes of codes in, one or two 16-byte stores out; the stores of a warp are contiguous
 
 // The quantiles of the paper, rounded to fp32 as every NF4 checkpoint in circulation has them.
-__device__ inline float codebook(int code) {
-  constexpr float entries[16] = {-1.0F,
-                                 -0.6961928009986877F,
-                                 -0.5250730514526367F,
-                                 -0.39491748809814453F,
-                                 -0.28444138169288635F,
-                                 -0.18477343022823334F,
-                                 -0.09105003625154495F,
-                                 0.0F,
-                                 0.07958029955625534F,
-                                 0.16093020141124725F,
-                                 0.24611230194568634F,
-                                 0.33791524171829224F,
-                                 0.44070982933044434F,
-                                 0.5626170039176941F,
-                                 0.7229568362236023F,
-                                 1.0F};
-  float value = entries[0];
-#pragma unroll
-  for (int i = 1; i < 16; ++i) value = code == i ? entries[i] : value;  // selects: a table would lie in local memory
-  return value;
-}
+__constant__ float kCodebook[16] = {-1.0F,
+                                    -0.6961928009986877F,
+                                    -0.5250730514526367F,
+                                    -0.39491748809814453F,
+                                    -0.28444138169288635F,
+                                    -0.18477343022823334F,
+                                    -0.09105003625154495F,
+                                    0.0F,
+                                    0.07958029955625534F,
+                                    0.16093020141124725F,
+                                    0.24611230194568634F,
+                                    0.33791524171829224F,
+                                    0.44070982933044434F,
+                                    0.5626170039176941F,
+                                    0.7229568362236023F,
+                                    1.0F};
 
 __device__ inline void store8(float* target, const float* value) {
   reinterpret_cast<float4*>(target)[0] = float4{value[0], value[1], value[2], value[3]};
@@ -43,9 +36,10 @@ __device__ inline void store8(uint16_t* target, const float* value) {
 }
 
 template <class T>
-__global__ void dequantize_kernel(const uint8_t* __restrict__ code, const float* __restrict__ absmax, T* __restrict__ value, int64_t count) {
-  AYAR_SHARED(float, table, 16);  // 16 entries in 16 banks: no look-up waits for another
-  if (threadIdx.x < 16) table[threadIdx.x] = codebook(static_cast<int>(threadIdx.x));
+__global__ void dequantize_kernel(const uint8_t* __restrict__ code, const float* __restrict__ absmax, T* __restrict__ value,
+                                  int64_t count) {
+  AYAR_SHARED(float, table, 16);  // constant memory serves one address at a time, 16 banks serve 16
+  if (threadIdx.x < 16) table[threadIdx.x] = kCodebook[threadIdx.x];
   __syncthreads();
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * kPerThread;
   if (first >= count) return;
@@ -64,7 +58,7 @@ __global__ void dequantize_kernel(const uint8_t* __restrict__ code, const float*
 __device__ inline uint32_t nearest_code(float x) {
   uint32_t code = 0;
 #pragma unroll
-  for (int i = 0; i < 15; ++i) code += x > (codebook(i) + codebook(i + 1)) * 0.5F ? 1 : 0;
+  for (int i = 0; i < 15; ++i) code += x > (kCodebook[i] + kCodebook[i + 1]) * 0.5F ? 1 : 0;
   return code;
 }
 
@@ -88,8 +82,8 @@ template <class T>
 void launch_dequantize(const uint8_t* code, const float* absmax, T* value, int64_t count, [[maybe_unused]] void* stream) {
   const int64_t blocks = (count + kThreads * kPerThread - 1) / (kThreads * kPerThread);
   if (blocks == 0) return;
-  AYAR_LAUNCH(dequantize_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), static_cast<cudaStream_t>(stream), code, absmax, value,
-              count);
+  AYAR_LAUNCH(dequantize_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), static_cast<cudaStream_t>(stream), code, absmax,
+              value, count);
 }
 
 }  // namespace

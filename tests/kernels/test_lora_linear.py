@@ -10,8 +10,8 @@ import torch
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'ayar[gpu]'")
 
-from ayar.kernels import lora_linear
-from ayar.kernels.ahead_of_time import SHARED_LIMIT, compile_for
+from ayar.kernels import lora_linear  # pyright: ignore[reportMissingImports]: installed from kernels/
+from ayar.kernels.ahead_of_time import SHARED_LIMIT, Compiled, compile_for  # pyright: ignore[reportMissingImports]
 
 CHIPS = [80, 90, 100, 120]
 
@@ -24,9 +24,12 @@ def test_interpreter_equals_float64_reference() -> None:
     assert "shapes agree" in run.stdout
 
 
-def gemm_types(dtype: str) -> dict[str, str]:
-    pointers = {name: f"*{dtype}" for name in ("x_ptr", "weight_ptr", "u_ptr", "y_ptr")} | {"lora_b_ptr": "*fp32", "scaling": "fp32"}
-    return pointers | {name: "i32" for name in ("rows", "N", "K", "stride_x", "stride_u", "stride_y")}
+GEMM_TYPES = {
+    **dict.fromkeys(("x_ptr", "weight_ptr", "u_ptr", "y_ptr"), "*bf16"),
+    **dict.fromkeys(("rows", "N", "K", "stride_x", "stride_u", "stride_y"), "i32"),
+    "lora_b_ptr": "*fp32",
+    "scaling": "fp32",
+}
 
 
 @pytest.mark.parametrize("capability", CHIPS)
@@ -36,15 +39,8 @@ def test_bordered_gemm_fits_the_chip(capability: int, undivided: frozenset[str],
     for rows in (64, 2048):
         tiles = lora_linear.tiles(rows, 2, SHARED_LIMIT[capability])
         constants = {"RANK": rank, "BLOCK_M": tiles.block_m, "BLOCK_N": tiles.block_n, "BLOCK_K": tiles.block_k, "GROUP_M": 8}
-        compiled = compile_for(
-            lora_linear.bordered_gemm,
-            gemm_types("bf16"),
-            constants,
-            capability,
-            undivided,
-            num_warps=tiles.num_warps,
-            num_stages=tiles.num_stages,
-        )
+        options = {"num_warps": tiles.num_warps, "num_stages": tiles.num_stages}
+        compiled = compile_for(lora_linear.bordered_gemm, GEMM_TYPES, constants, capability, undivided, **options)
         assert compiled.faults(capability, uses_tensor_cores=True) == []
 
 
@@ -57,8 +53,6 @@ def test_down_projection_fits_the_chip(capability: int) -> None:
 
 
 def test_faults_are_seen() -> None:
-    from ayar.kernels.ahead_of_time import Compiled
-
     assert len(Compiled(255, 48, 200 * 1024, "").faults(120, uses_tensor_cores=True)) == 3
 
 

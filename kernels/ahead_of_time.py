@@ -57,8 +57,7 @@ def compile_for(
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(compiled.asm["cubin"])
         file.flush()
-        usage = subprocess.run(
-            [triton.knobs.nvidia.cuobjdump.path, "-res-usage", file.name], capture_output=True, text=True, check=True
-        ).stdout
+        dump = triton.knobs.nvidia.cuobjdump.path  # pyright: ignore[reportAttributeAccessIssue]
+        usage = subprocess.run([dump, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
     numbers = {name: int(value) for name, value in re.findall(r"\b(REG|STACK):(\d+)", usage)}
     return Compiled(numbers["REG"], numbers["STACK"], compiled.metadata.shared, compiled.asm["ptx"])

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """LoRA linear, forward: y = [x | u] · [W | sB]ᵀ with u = x Aᵀ. Formula and reference: ayar/ops/lora_linear.py.
 
 The adapter is one more step of the GEMM's K loop, so y is written and rounded once. u has a small kernel of its own: computing it

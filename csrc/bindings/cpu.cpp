@@ -2,9 +2,16 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "bindings/module.hpp"
 #include "bindings/view_caster.hpp"
 #include "core/cpu_features.hpp"
+#include "cpu/gemm.hpp"
+#include "cpu/packed_weight.hpp"
 #include "cpu/rms_norm.hpp"
 
 namespace py = pybind11;
@@ -13,7 +20,18 @@ using namespace pybind11::literals;
 namespace ayar {
 namespace {
 using NoGil = py::call_guard<py::gil_scoped_release>;
+
+// One class for all instruction sets: the packed form is the same in each.
+void bind_packed_weight(py::module_& module) {
+  const auto pack = [](const std::vector<View>& weights, std::optional<View> bias, bool bf16) {
+    return std::make_unique<cpu::PackedWeight>(weights, bias.value_or(View()), bf16 ? DType::bfloat16 : DType::float32);
+  };
+  py::class_<cpu::PackedWeight>(module, "PackedWeight")
+      .def(py::init(pack), "weights"_a, "bias"_a, "bf16"_a, NoGil())
+      .def("unpack", &cpu::PackedWeight::unpack, "weight"_a, NoGil())
+      .def_property_readonly("nbytes", &cpu::PackedWeight::bytes);
 }
+}  // namespace
 
 #if defined(__x86_64__)
 #define BIND_EACH_ISA(name, ...)                                   \
@@ -32,6 +50,8 @@ void bind_cpu(py::module_ module) {
   }
   module.attr("SUPPORTED") = py::tuple(py::cast(supported));
 
+  bind_packed_weight(module);
+
   py::module_ portable = module.def_submodule("portable");
 #if defined(__x86_64__)
   py::module_ avx2 = module.def_submodule("avx2");
@@ -42,6 +62,8 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(rms_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
   BIND_EACH_ISA(rms_norm_backward_input, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);
   BIND_EACH_ISA(rms_norm_backward_weight, "dy"_a, "x"_a, "rstd"_a, "dweight"_a);
+  BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
+  BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);
 }
 
 }  // namespace ayar

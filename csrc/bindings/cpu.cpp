@@ -2,11 +2,18 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "bindings/module.hpp"
 #include "bindings/view_caster.hpp"
 #include "core/cpu_features.hpp"
 #include "cpu/adamw.hpp"
 #include "cpu/attention.hpp"
+#include "cpu/gemm.hpp"
+#include "cpu/packed_weight.hpp"
 #include "cpu/rms_norm.hpp"
 #include "cpu/rope.hpp"
 #include "cpu/swiglu.hpp"
@@ -17,7 +24,18 @@ using namespace pybind11::literals;
 namespace ayar {
 namespace {
 using NoGil = py::call_guard<py::gil_scoped_release>;
+
+// One class for all instruction sets: the packed form is the same in each.
+void bind_packed_weight(py::module_& module) {
+  const auto pack = [](const std::vector<View>& weights, std::optional<View> bias, bool bf16) {
+    return std::make_unique<cpu::PackedWeight>(weights, bias.value_or(View()), bf16 ? DType::bfloat16 : DType::float32);
+  };
+  py::class_<cpu::PackedWeight>(module, "PackedWeight")
+      .def(py::init(pack), "weights"_a, "bias"_a, "bf16"_a, NoGil())
+      .def("unpack", &cpu::PackedWeight::unpack, "weight"_a, NoGil())
+      .def_property_readonly("nbytes", &cpu::PackedWeight::bytes);
 }
+}  // namespace
 
 #if defined(__x86_64__)
 #define BIND_EACH_ISA(name, ...)                                   \
@@ -35,6 +53,8 @@ void bind_cpu(py::module_ module) {
     if (isa_supported(isa)) supported.emplace_back(isa_name(isa));
   }
   module.attr("SUPPORTED") = py::tuple(py::cast(supported));
+
+  bind_packed_weight(module);
 
   py::module_ portable = module.def_submodule("portable");
 #if defined(__x86_64__)
@@ -56,6 +76,8 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "y"_a, "logsumexp"_a);
   BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a,
                 "dqkv"_a);
+  BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
+  BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);
 }
 
 }  // namespace ayar

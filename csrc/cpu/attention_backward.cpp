@@ -61,7 +61,7 @@ class Backward {
     const int64_t works_bytes = round_up(num_blocks_ * static_cast<int64_t>(sizeof(Work)), 64);
     const bool has_waves = longest(cu_seqlens) > stretch_ * kBlock;
     const int64_t partial = has_waves ? shape.tokens * shape.token_stride : 0;
-    auto* memory = static_cast<char*>(call_scratch(table_bytes + works_bytes + partial * static_cast<int64_t>(sizeof(float))));
+    auto* memory = scratch<char>(Scratch::call, table_bytes + works_bytes + partial * static_cast<int64_t>(sizeof(float)));
     blocks_ = reinterpret_cast<Block*>(memory);
     works_ = reinterpret_cast<Work*>(memory + table_bytes);
     partial_ = reinterpret_cast<float*>(memory + table_bytes + works_bytes);
@@ -111,7 +111,7 @@ class Backward {
     const int64_t block = kBlock * dim_, stretch = stretch_ * block;
     const int64_t elements = 3 * stretch + 4 * block + kBlock * kBlock, floats = 2 * stretch + block + 2 * kBlock;
     auto* bytes =
-        static_cast<char*>(task_scratch(elements * static_cast<int64_t>(sizeof(Element)) + floats * static_cast<int64_t>(sizeof(float))));
+        scratch<char>(Scratch::task, elements * static_cast<int64_t>(sizeof(Element)) + floats * static_cast<int64_t>(sizeof(float)));
     auto* element = reinterpret_cast<Element*>(bytes);
     auto* number = reinterpret_cast<float*>(element + elements);
     Memory memory;

@@ -2,6 +2,7 @@
 // Blocks start at a sequence's first token, so what a sequence yields does not depend on its neighbours in the pack.
 #pragma once
 
+#include "cpu/panels.hpp"
 #include "cpu/tile_product.hpp"
 
 namespace ayar::cpu::AYAR_ISA {

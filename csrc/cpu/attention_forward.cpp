@@ -23,7 +23,7 @@ class Forward {
         block_size_(kBlock * shape.padded_dim) {
     const int64_t packed = shape.num_kv_heads * num_blocks_ * block_size_;
     const int64_t table_bytes = round_up(num_blocks_ * static_cast<int64_t>(sizeof(Block)), 64);
-    auto* memory = static_cast<char*>(call_scratch(table_bytes + 2 * packed * static_cast<int64_t>(sizeof(Element))));
+    auto* memory = scratch<char>(Scratch::call, table_bytes + 2 * packed * static_cast<int64_t>(sizeof(Element)));
     blocks_ = reinterpret_cast<Block*>(memory);
     keys_ = reinterpret_cast<Element*>(memory + table_bytes);
     values_ = keys_ + packed;
@@ -58,7 +58,7 @@ class Forward {
   void attend(int64_t block, int64_t head) const {
     const Block& b = blocks_[block];
     const int64_t dim = shape_.padded_dim;
-    auto* memory = static_cast<float*>(task_scratch((2 * kBlock * dim + 2 * kBlock) * static_cast<int64_t>(sizeof(float))));
+    auto* memory = scratch<float>(Scratch::task, 2 * kBlock * dim + 2 * kBlock);
     const Rows rows{reinterpret_cast<Element*>(memory), memory + kBlock * dim, memory + 2 * kBlock * dim,
                     memory + 2 * kBlock * dim + kBlock};
     interleave_rows<1>(qkv_ + b.token * shape_.token_stride + head * shape_.head_dim, shape_.token_stride, b.rows, shape_.head_dim,

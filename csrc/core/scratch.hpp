@@ -9,7 +9,23 @@
 namespace ayar {
 
 // One buffer a purpose and thread, so that buffers that live at the same time never overlap.
-enum class Scratch : uint8_t { rows, border_rows, panels, border_panels, partial_sums, count };
+enum class Scratch : uint8_t {
+  rows,
+  border_rows,
+  panels,
+  border_panels,
+  partial_sums,
+  adapter_in,
+  adapter_out,
+  adapter_rows,
+  adapter_ranges,
+  low_rank,
+  low_rank_rows,
+  rounded_rows,
+  outer_rows,
+  outer_sums,
+  count
+};
 
 namespace detail {
 void* scratch(Scratch purpose, size_t bytes);

@@ -22,6 +22,8 @@ enum class Scratch : uint8_t {
   low_rank,
   low_rank_rows,
   rounded_rows,
+  staged_u,
+  staged_v,
   outer_rows,
   outer_sums,
   count

@@ -213,14 +213,21 @@ void write_transposed(const Adapter& adapter, const View& gradient, const float*
 template <class T>
 void backward_adapters(const View& dy, const View& x, const View& u, const View& v, ListOf<Adapter> adapters,
                        ListOf<AdapterGradient> gradients) {
-  const auto task_count = [](int64_t cols) { return (cols + kOuterCols - 1) / kOuterCols; };
+  using E = Multiplied<T>;
+  const LowRank<E> staged_u = stage_low_rank(u, Scratch::staged_u, static_cast<const E*>(nullptr));
+  const LowRank<E> staged_v = stage_low_rank(v, Scratch::staged_v, static_cast<const E*>(nullptr));
+  int64_t columns = x.cols();
+  for (int64_t i = 0; i < adapters.count; ++i) columns += adapters.items[i].lora_B.rows();
+  const int64_t share = round_up(std::max<int64_t>(columns / (3 * thread_count()), 1), kOuterGroup);
+  const int64_t width = std::min(share, kOuterCols);
+  const auto task_count = [&](int64_t cols) { return (cols + width - 1) / width; };
   int64_t tasks = task_count(x.cols());
   for (int64_t i = 0; i < adapters.count; ++i) tasks += task_count(adapters.items[i].lora_B.rows());
   parallel_tasks(tasks, [&](int64_t task, int) {
-    int64_t first = task * kOuterCols;
+    int64_t first = task * width;
     if (task < task_count(x.cols())) {
-      const int64_t cols = std::min(kOuterCols, x.cols() - first);
-      const float* sums = outer_sum(v.row<float>(0), v.row_stride(), v.cols(), x.row<T>(0) + first, x.row_stride(), x.rows(), cols);
+      const int64_t cols = std::min(width, x.cols() - first);
+      const float* sums = outer_sum(staged_v.data, staged_v.stride, v.cols(), x.row<T>(0) + first, x.row_stride(), x.rows(), cols);
       write_rows(adapters, gradients, sums, first, cols);
       return;
     }
@@ -228,10 +235,11 @@ void backward_adapters(const View& dy, const View& x, const View& u, const View&
     each_adapter(adapters, [&](const Adapter& adapter, int64_t i, int64_t offset) {
       const int64_t own = task_count(adapter.lora_B.rows());
       if (task >= 0 && task < own) {
-        first = task * kOuterCols;
-        const int64_t cols = std::min(kOuterCols, adapter.lora_B.rows() - first);
+        first = task * width;
+        const int64_t cols = std::min(width, adapter.lora_B.rows() - first);
         const T* b = dy.row<T>(0) + adapter.first_column + first;
-        const float* sums = outer_sum(u.row<float>(0) + offset, u.row_stride(), rank_of(adapter), b, dy.row_stride(), dy.rows(), cols);
+        const E* a = staged_u.data + offset * kDepthOfStep<E>;
+        const float* sums = outer_sum(a, staged_u.stride, rank_of(adapter), b, dy.row_stride(), dy.rows(), cols);
         write_transposed(adapter, gradients.items[i].lora_B, sums, first, cols);
       }
       task -= own;

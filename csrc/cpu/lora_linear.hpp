@@ -7,7 +7,7 @@
 // Projections that share x are stacked along N; each adapter covers its own columns of y and its own columns of u, so that B is
 // block-diagonal. Adapter i owns columns [offset, offset + r_i) of u and v, offset = Σ of the ranks before it, each rounded up to even.
 // x, dy, y, dx: bf16 or fp32, as the weight.  lora_A: [r, K], lora_B: [N_i, r], their gradients, u: fp32.  Sums in fp32.
-// With bf16, A, sB, u and v enter the products rounded to bf16; dA and dB are summed from the unrounded u and v.
+// With bf16, A, sB, u and v enter the products rounded to bf16 (u and v of dA and dB only where bf16 is multiplied as such).
 #pragma once
 
 #include "core/view.hpp"

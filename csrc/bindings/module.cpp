@@ -16,4 +16,5 @@ PYBIND11_MODULE(_native, module) {
   module.def("cpu_model", &ayar::cpu_model);
   module.def("cpu_flags", &ayar::cpu_flags);
   ayar::bind_cpu(module.def_submodule("cpu", "Training kernels, one submodule an instruction set"));
+  ayar::bind_tokenizer(module.def_submodule("tokenizer", "Byte-level BPE"));
 }

@@ -4,4 +4,5 @@
 
 namespace ayar {
 void bind_cpu(pybind11::module_ module);
+void bind_tokenizer(pybind11::module_ module);
 }  // namespace ayar

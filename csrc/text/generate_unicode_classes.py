@@ -1,8 +1,8 @@
-"""Writes unicode_classes.inc: what the `tokenizers` wheel itself says about every code point. Run: python csrc/text/generate_unicode_classes.py
+"""Writes unicode_classes.inc: what the `tokenizers` wheel says about every code point. Run: python csrc/text/generate_unicode_classes.py
 
-One wheel holds several Unicode versions: its regex engine (Oniguruma) decides letters, numbers and white space, Rust's standard library decides
-the numeric characters of `Digits`, and the `regex` crate decides the word characters of `single_word`. So the tables are asked from the wheel
-and never taken from a Unicode release.
+One wheel holds several Unicode versions: its regex engine (Oniguruma) decides letters, numbers and white space, Rust's standard
+library decides the numeric characters of `Digits`, and the `regex` crate decides the word characters of `single_word`.
+So the tables are asked from the wheel and never taken from a Unicode release.
 """
 
 import sys
@@ -43,7 +43,7 @@ def main() -> None:
     letters, numbers, white = matching(r"\p{L}"), matching(r"\p{N}"), matching(r"\s")
     assert len(white) == 25, "the regex crate's \\s and Oniguruma's were the same 25 characters"
     numerics, words = numeric(), word()
-    assert not (letters & numbers or letters & white or numbers & white)
+    assert len(letters | numbers | white) == len(letters) + len(numbers) + len(white)
     classes = bytearray(sys.maxunicode + 1)
     for found, value in ((letters, LETTER), (numbers, NUMBER), (white, WHITE), (numerics, NUMERIC), (words, WORD)):
         for c in found:

@@ -24,7 +24,7 @@ class TokenBatch(NamedTuple):
 
 
 class Tokenizer:
-    """Made by ``from_file``. Added tokens in the text are recognised; no token is added to it. Safe to share between threads and to fork."""
+    """Made by ``from_file``. Added tokens in the text are recognised, none is added to it. Threads may share it; it survives fork."""
 
     def __init__(self, file: TokenizerFile, path: Path) -> None:
         native: Any = import_module("ayar._native").tokenizer
@@ -121,18 +121,21 @@ def char_offsets(text: str, byte_offsets: np.ndarray) -> np.ndarray:
 
 def _string_buffers(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
     """The UTF-8 bytes of all rows, and the int64 offsets of the rows in them."""
-    if not isinstance(texts, pa.Array):
-        try:
-            texts = pa.array(texts, pa.large_string())
-        except UnicodeEncodeError:
-            texts = pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+    array = texts if isinstance(texts, pa.Array) else _arrow_strings(texts)
     wide = {pa.large_string(): np.int64, pa.large_binary(): np.int64, pa.string(): np.int32, pa.binary(): np.int32}
-    if texts.type not in wide:
-        raise DataError(f"Texts must be a list of str or an Arrow string array, not {texts.type}")
-    if texts.null_count:
-        raise DataError(f"{texts.null_count} of {len(texts)} texts are null: drop or fill these rows first")
-    _, offsets, data = texts.buffers()
-    if len(texts) == 0:
+    if array.type not in wide:
+        raise DataError(f"Texts must be a list of str or an Arrow string array, not {array.type}")
+    if array.null_count:
+        raise DataError(f"{array.null_count} of {len(array)} texts are null: drop or fill these rows first")
+    if len(array) == 0:
         return np.empty(0, np.uint8), np.zeros(1, np.int64)
-    rows = np.frombuffer(offsets, wide[texts.type])[texts.offset : texts.offset + len(texts) + 1]
+    _, offsets, data = array.buffers()
+    rows = np.frombuffer(offsets, wide[array.type])[array.offset : array.offset + len(array) + 1]
     return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), rows.astype(np.int64)
+
+
+def _arrow_strings(texts: Sequence[str]) -> pa.Array:
+    try:
+        return pa.array(texts, pa.large_string())
+    except UnicodeEncodeError:  # lone surrogates: the native core repairs them like any ill-formed bytes
+        return pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())

@@ -145,12 +145,12 @@ def _added_tokens(entries: list[dict[str, Any]], vocab: dict[str, int], path: Pa
 
 
 def _trims_offsets(component: Any, refuse: Any) -> bool:
-    """Whether the post-processor trims white space from offsets. The templates of Sequence add tokens only on demand, which Ayar does not make."""
+    """Whether the post-processor trims white space from offsets. Templates add tokens only on a demand that Ayar does not make."""
     if component is None:
         return False
     name = _name(component)
     if name == "Sequence":
-        return any([_trims_offsets(step, refuse) for step in component["processors"]])
+        return True in [_trims_offsets(step, refuse) for step in component["processors"]]
     if name == "ByteLevel":
         return bool(component["trim_offsets"])
     if name != "TemplateProcessing":

@@ -36,7 +36,7 @@ std::vector<text::AddedToken> added_tokens(const py::list& tokens) {
 // vocabulary: {token: id}. merges: [[left, right], ...]. Added tokens: [(content, id, single_word, lstrip, rstrip), ...].
 std::unique_ptr<text::Tokenizer> make_tokenizer(const py::dict& vocabulary, const py::list& merges, const py::list& raw_added,
                                                 const py::list& normalized_added, text::Digits digits, text::Pattern pattern,
-                                                bool ignore_merges) {
+                                                bool ignore_merges, bool trims_offsets, bool keeps_first_space) {
   text::TokenizerParts parts;
   parts.vocabulary.reserve(vocabulary.size());
   for (const auto [token, id] : vocabulary) parts.vocabulary.push_back({string_of(token.ptr()), id.cast<uint32_t>()});
@@ -49,6 +49,7 @@ std::unique_ptr<text::Tokenizer> make_tokenizer(const py::dict& vocabulary, cons
   parts.normalized_added = added_tokens(normalized_added);
   parts.pretokenizer = {digits, pattern};
   parts.ignore_merges = ignore_merges;
+  parts.trim = {trims_offsets, keeps_first_space};
   return std::make_unique<text::Tokenizer>(std::move(parts));
 }
 
@@ -93,7 +94,7 @@ void bind_tokenizer(py::module_ module) {
       .value("qwen2", text::Pattern::qwen2);
   py::class_<text::Tokenizer>(module, "Tokenizer")
       .def(py::init(&make_tokenizer), "vocabulary"_a, "merges"_a, "raw_added"_a, "normalized_added"_a, "digits"_a, "pattern"_a,
-           "ignore_merges"_a)
+           "ignore_merges"_a, "trims_offsets"_a, "keeps_first_space"_a)
       .def("mark_special", &text::Tokenizer::mark_special, "id"_a)
       .def("encode_batch", &encode_batch, "data"_a, "offsets"_a, "with_spans"_a)
       .def("decode", &decode, "ids"_a, "skip_special"_a);

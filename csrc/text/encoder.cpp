@@ -20,10 +20,22 @@ void Encoder::make_room(size_t bytes) {
 void Encoder::encode(std::string_view text, bool with_spans) {
   text_ = text;
   with_spans_ = with_spans;
+  const size_t first_span = spans_.size(), first_id = count_;
   make_room(2 * text.size());  // text that rstrip took can come twice
   tokenizer_.raw_added().split(
       text, [this](size_t begin, size_t end) { encode_between_raw(begin, end); },
       [this](uint32_t id, size_t begin, size_t end) { add_token(id, begin, end); });
+  if (!with_spans || !tokenizer_.trim().trims) return;
+  for (size_t i = first_span; i < spans_.size(); ++i) trim_span(spans_[i], ids_[first_id + i - first_span], i == first_span);
+}
+
+// Counts in characters, as `tokenizers` does.
+void Encoder::trim_span(ByteSpan& span, uint32_t id, bool is_first) const {
+  const auto* const text = reinterpret_cast<const uint8_t*>(text_.data());
+  auto [leading, trailing] = tokenizer_.outer_spaces(id);
+  if (leading == 1 && tokenizer_.trim().keeps_first_space && (is_first || span.begin == 0)) leading = 0;
+  for (; leading > 0 && span.begin < span.end; --leading) span.begin += char_bytes(text[span.begin]);
+  for (; trailing > 0 && span.end > span.begin; --trailing) span.end = static_cast<int32_t>(char_before(text + span.end) - text);
 }
 
 void Encoder::encode_between_raw(size_t begin, size_t end) {

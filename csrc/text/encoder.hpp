@@ -34,6 +34,7 @@ class Encoder {
   size_t encode_long(std::string_view piece, uint32_t* ids);
   size_t encode_missed(PieceKey key, uint64_t hash, std::string_view piece, uint32_t* ids);
   void add_token(uint32_t id, size_t begin, size_t end);
+  void trim_span(ByteSpan& span, uint32_t id, bool is_first) const;
   void add_spans(const uint8_t* begin, const uint8_t* end, const uint32_t* ids, size_t count);
 
   const Tokenizer& tokenizer_;

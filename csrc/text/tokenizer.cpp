@@ -9,7 +9,9 @@
 #include "core/thread_pool.hpp"
 #include "text/byte_alphabet.hpp"
 #include "text/encoder.hpp"
+#include "text/unicode_classes.hpp"
 #include "text/utf8.hpp"
+#include "text/valid_utf8.hpp"
 
 namespace ayar::text {
 namespace {
@@ -36,13 +38,29 @@ std::vector<Task> tasks_of(const int64_t* offsets, int64_t rows) {
   return tasks;
 }
 
+// White characters of a token's string, Ġ (the space of the byte-level alphabet) among them.
+Tokenizer::OuterSpaces outer_spaces_of(std::string_view token) {
+  constexpr uint32_t kSpace = 0x120;
+  const auto is_white = [](const uint8_t* p) {
+    const uint32_t c = char_at(p).code_point;
+    return c == kSpace || (char_traits(c) & kClassMask) == kWhite;
+  };
+  const auto* const begin = reinterpret_cast<const uint8_t*>(token.data());
+  const auto* const end = begin + token.size();
+  Tokenizer::OuterSpaces spaces;
+  for (const uint8_t* p = begin; p < end && is_white(p) && spaces.leading < UINT16_MAX; p += char_bytes(*p)) ++spaces.leading;
+  for (const uint8_t* p = end; p > begin && is_white(char_before(p)) && spaces.trailing < UINT16_MAX; p = char_before(p)) ++spaces.trailing;
+  return spaces;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(TokenizerParts parts)
     : pretokenizer_(parts.pretokenizer),
       bpe_(parts.vocabulary, parts.merges, parts.ignore_merges),
       raw_added_(parts.raw_added),
-      normalized_added_(parts.normalized_added) {
+      normalized_added_(parts.normalized_added),
+      trim_(parts.trim) {
   size_t ids = bpe_.id_count();
   for (const auto* added : {&parts.raw_added, &parts.normalized_added}) {
     for (const AddedToken& token : *added) ids = std::max(ids, size_t{token.id} + 1);
@@ -51,6 +69,12 @@ Tokenizer::Tokenizer(TokenizerParts parts)
   is_special_.resize(ids);
   for (const auto* added : {&parts.raw_added, &parts.normalized_added}) {
     for (const AddedToken& token : *added) added_bytes_[token.id] = bytes_of_token(token.content).value_or(token.content);
+  }
+  if (!trim_.trims) return;
+  outer_spaces_.resize(ids);
+  for (const VocabularyEntry& entry : parts.vocabulary) outer_spaces_[entry.id] = outer_spaces_of(entry.token);
+  for (const auto* added : {&parts.raw_added, &parts.normalized_added}) {
+    for (const AddedToken& token : *added) outer_spaces_[token.id] = outer_spaces_of(token.content);
   }
 }
 

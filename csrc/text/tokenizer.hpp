@@ -17,6 +17,12 @@ namespace ayar::text {
 
 class Encoder;
 
+// What the post-processor ByteLevel does to offsets.
+struct OffsetTrim {
+  bool trims = false;              // leave out white space at both ends of a token
+  bool keeps_first_space = false;  // but not a single space at the start of the text
+};
+
 struct TokenizerParts {
   std::vector<VocabularyEntry> vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;
@@ -24,6 +30,7 @@ struct TokenizerParts {
   std::vector<AddedToken> normalized_added;  // then these, in what is left
   Pretokenizer pretokenizer;
   bool ignore_merges = false;
+  OffsetTrim trim;
 };
 
 // Half-open range of bytes, widened to whole characters: a token may be a part of one.
@@ -50,6 +57,11 @@ class Tokenizer {
   std::string decode(const int32_t* ids, size_t count, bool skip_special) const;
   void mark_special(uint32_t id) { is_special_.at(id) = true; }
 
+  struct OuterSpaces {
+    uint16_t leading = 0, trailing = 0;  // white characters at the ends of a token, capped
+  };
+  OuterSpaces outer_spaces(uint32_t id) const { return outer_spaces_[id]; }
+  const OffsetTrim& trim() const { return trim_; }
   const Bpe& bpe() const { return bpe_; }
   const Pretokenizer& pretokenizer() const { return pretokenizer_; }
   const AddedTokens& raw_added() const { return raw_added_; }
@@ -64,6 +76,8 @@ class Tokenizer {
   AddedTokens raw_added_, normalized_added_;
   std::vector<std::string> added_bytes_;  // of ids beyond the vocabulary
   std::vector<bool> is_special_;
+  OffsetTrim trim_;
+  std::vector<OuterSpaces> outer_spaces_;  // filled only where offsets are trimmed
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Encoder>> idle_;  // with warm caches
 };

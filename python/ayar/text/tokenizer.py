@@ -12,7 +12,7 @@ import pyarrow as pa
 from ayar.errors import DataError, ModelError
 from ayar.text.tokenizer_json import TokenizerFile, read_tokenizer_json
 
-Texts = Sequence[str] | pa.StringArray | pa.LargeStringArray
+Texts = Sequence[str] | pa.Array  # of type string or large_string
 
 
 class TokenBatch(NamedTuple):
@@ -30,20 +30,14 @@ class Tokenizer:
         native: Any = import_module("ayar._native").tokenizer
         added = [[tuple(token[:5]) for token in file.added if token.normalized is normalized] for normalized in (False, True)]
         try:
-            self._native = native.Tokenizer(
-                file.vocab,
-                file.merges,
-                *added,
-                native.Digits.__members__[file.digits],
-                native.Pattern.__members__[file.pattern],
-                file.ignore_merges,
-            )
+            digits, pattern = native.Digits.__members__[file.digits], native.Pattern.__members__[file.pattern]
+            offset_trim = file.trims_offsets, file.keeps_first_space
+            self._native = native.Tokenizer(file.vocab, file.merges, *added, digits, pattern, file.ignore_merges, *offset_trim)
         except (ValueError, UnicodeEncodeError) as error:
             raise ModelError(f"{path}: {error}. The file is damaged: download it again.") from None
         for token in file.added:
             if token.special:
                 self._native.mark_special(token.id)
-        self._trims_offsets = file.trims_offsets
         self._vocab = file.vocab | {token.content: token.id for token in file.added}
 
     @classmethod
@@ -121,16 +115,16 @@ def char_offsets(text: str, byte_offsets: np.ndarray) -> np.ndarray:
 
 def _string_buffers(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
     """The UTF-8 bytes of all rows, and the int64 offsets of the rows in them."""
-    array = texts if isinstance(texts, pa.Array) else _arrow_strings(texts)
-    wide = {pa.large_string(): np.int64, pa.large_binary(): np.int64, pa.string(): np.int32, pa.binary(): np.int32}
-    if array.type not in wide:
+    array: Any = texts if isinstance(texts, pa.Array) else _arrow_strings(texts)
+    offset_types = {pa.large_string(): np.int64, pa.large_binary(): np.int64, pa.string(): np.int32, pa.binary(): np.int32}
+    if array.type not in offset_types:
         raise DataError(f"Texts must be a list of str or an Arrow string array, not {array.type}")
     if array.null_count:
         raise DataError(f"{array.null_count} of {len(array)} texts are null: drop or fill these rows first")
     if len(array) == 0:
         return np.empty(0, np.uint8), np.zeros(1, np.int64)
     _, offsets, data = array.buffers()
-    rows = np.frombuffer(offsets, wide[array.type])[array.offset : array.offset + len(array) + 1]
+    rows = np.frombuffer(offsets, offset_types[array.type])[array.offset : array.offset + len(array) + 1]
     return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), rows.astype(np.int64)
 
 

@@ -42,6 +42,7 @@ class TokenizerFile(NamedTuple):
     pattern: str
     ignore_merges: bool
     trims_offsets: bool
+    keeps_first_space: bool
 
 
 def read_tokenizer_json(path: Path) -> TokenizerFile:
@@ -91,7 +92,7 @@ def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
         digits,
         pattern,
         bool(model.get("ignore_merges")),
-        _trims_offsets(content.get("post_processor"), refuse),
+        *_offset_trim(content.get("post_processor"), refuse),
     )
 
 
@@ -144,15 +145,13 @@ def _added_tokens(entries: list[dict[str, Any]], vocab: dict[str, int], path: Pa
     return list(added.values())
 
 
-def _trims_offsets(component: Any, refuse: Any) -> bool:
-    """Whether the post-processor trims white space from offsets. Templates add tokens only on a demand that Ayar does not make."""
-    if component is None:
-        return False
-    name = _name(component)
-    if name == "Sequence":
-        return True in [_trims_offsets(step, refuse) for step in component["processors"]]
-    if name == "ByteLevel":
-        return bool(component["trim_offsets"])
-    if name != "TemplateProcessing":
-        refuse(f"post_processor {name}")
-    return False
+def _offset_trim(component: Any, refuse: Any) -> tuple[bool, bool]:
+    """Whether the post-processor trims white space from offsets, and keeps a first space. Templates add tokens only where asked for."""
+    steps = component["processors"] if _name(component) == "Sequence" else [component] if component is not None else []
+    trims = keeps_first_space = False
+    for step in steps:
+        if _name(step) == "ByteLevel" and not trims:
+            trims, keeps_first_space = step["trim_offsets"], step["add_prefix_space"]
+        elif _name(step) != "TemplateProcessing":
+            refuse(f"post_processor {_name(step)}")
+    return bool(trims), bool(keeps_first_space)

@@ -20,22 +20,11 @@ void Encoder::make_room(size_t bytes) {
 void Encoder::encode(std::string_view text, bool with_spans) {
   text_ = text;
   with_spans_ = with_spans;
-  const size_t first_span = spans_.size(), first_id = count_;
+  first_span_ = spans_.size();
   make_room(2 * text.size());  // text that rstrip took can come twice
   tokenizer_.raw_added().split(
       text, [this](size_t begin, size_t end) { encode_between_raw(begin, end); },
       [this](uint32_t id, size_t begin, size_t end) { add_token(id, begin, end); });
-  if (!with_spans || !tokenizer_.trim().trims) return;
-  for (size_t i = first_span; i < spans_.size(); ++i) trim_span(spans_[i], ids_[first_id + i - first_span], i == first_span);
-}
-
-// Counts in characters, as `tokenizers` does.
-void Encoder::trim_span(ByteSpan& span, uint32_t id, bool is_first) const {
-  const auto* const text = reinterpret_cast<const uint8_t*>(text_.data());
-  auto [leading, trailing] = tokenizer_.outer_spaces(id);
-  if (leading == 1 && tokenizer_.trim().keeps_first_space && (is_first || span.begin == 0)) leading = 0;
-  for (; leading > 0 && span.begin < span.end; --leading) span.begin += char_bytes(text[span.begin]);
-  for (; trailing > 0 && span.end > span.begin; --trailing) span.end = static_cast<int32_t>(char_before(text + span.end) - text);
 }
 
 void Encoder::encode_between_raw(size_t begin, size_t end) {
@@ -87,25 +76,37 @@ size_t Encoder::encode_long(std::string_view piece, uint32_t* ids) {
 
 void Encoder::add_token(uint32_t id, size_t begin, size_t end) {
   ids_[count_++] = id;
-  if (with_spans_) spans_.push_back({static_cast<int32_t>(begin), static_cast<int32_t>(end)});
+  if (!with_spans_) return;
+  OuterSpaces spaces;  // of the text that was matched, not of the token: lstrip and rstrip take white space in
+  if (tokenizer_.trim().trims && begin < end) spaces = outer_spaces_of(text_.substr(begin, end - begin));
+  add_span({static_cast<int32_t>(begin), static_cast<int32_t>(end)}, spaces);
+}
+
+void Encoder::add_span(ByteSpan span, OuterSpaces spaces) {
+  const auto* const text = reinterpret_cast<const uint8_t*>(text_.data());
+  auto [leading, trailing] = spaces;
+  if (leading == 1 && tokenizer_.trim().keeps_first_space && (spans_.size() == first_span_ || span.begin == 0)) leading = 0;
+  for (; leading > 0 && span.begin < span.end; --leading) span.begin += char_bytes(text[span.begin]);  // in characters, as there
+  for (; trailing > 0 && span.end > span.begin; --trailing) span.end = static_cast<int32_t>(char_before(text + span.end) - text);
+  spans_.push_back(span);
 }
 
 // `tokenizers` counts offsets as running sums over the kept bytes, each as long as its character in the byte-level alphabet, and maps the
 // sums back to the characters of the text. Without dropped bytes that is plainly where the token's bytes lie.
 void Encoder::add_spans(const uint8_t* begin, const uint8_t* end, const uint32_t* ids, size_t count) {
   const auto* const text = reinterpret_cast<const uint8_t*>(text_.data());
-  const auto push = [&](const uint8_t* first, const uint8_t* last) {  // last: the byte at the end, included
+  const auto push = [&](uint32_t id, const uint8_t* first, const uint8_t* last) {  // last: the byte at the end, included
     while (is_continuation(*first)) --first;
     do ++last;
     while (last < end && is_continuation(*last));
-    spans_.push_back({static_cast<int32_t>(first - text), static_cast<int32_t>(last - text)});
+    add_span({static_cast<int32_t>(first - text), static_cast<int32_t>(last - text)}, tokenizer_.outer_spaces(id));
   };
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += tokenizer_.bpe().bytes_of(ids[i]).size();
   if (bytes == static_cast<size_t>(end - begin)) {
     for (size_t i = 0; i < count; ++i) {
       const size_t size = tokenizer_.bpe().bytes_of(ids[i]).size();
-      push(begin, begin + size - 1);
+      push(ids[i], begin, begin + size - 1);
       begin += size;
     }
     return;
@@ -123,7 +124,7 @@ void Encoder::add_spans(const uint8_t* begin, const uint8_t* end, const uint32_t
     const uint8_t* const first = at;
     for (const char byte : tokenizer_.bpe().bytes_of(ids[i])) sum += character_bytes_of_byte(static_cast<uint8_t>(byte));
     seek(sum - 1);
-    push(first, at);
+    push(ids[i], first, at);
   }
 }
 

@@ -34,7 +34,7 @@ class Encoder {
   size_t encode_long(std::string_view piece, uint32_t* ids);
   size_t encode_missed(PieceKey key, uint64_t hash, std::string_view piece, uint32_t* ids);
   void add_token(uint32_t id, size_t begin, size_t end);
-  void trim_span(ByteSpan& span, uint32_t id, bool is_first) const;
+  void add_span(ByteSpan span, OuterSpaces spaces);
   void add_spans(const uint8_t* begin, const uint8_t* end, const uint32_t* ids, size_t count);
 
   const Tokenizer& tokenizer_;
@@ -44,6 +44,7 @@ class Encoder {
   std::vector<ByteSpan> spans_;
   std::string_view text_;
   bool with_spans_ = false;
+  size_t first_span_ = 0;  // of this text
 };
 
 }  // namespace ayar::text

@@ -38,22 +38,21 @@ std::vector<Task> tasks_of(const int64_t* offsets, int64_t rows) {
   return tasks;
 }
 
-// White characters of a token's string, Ġ (the space of the byte-level alphabet) among them.
-Tokenizer::OuterSpaces outer_spaces_of(std::string_view token) {
+}  // namespace
+
+OuterSpaces outer_spaces_of(std::string_view text) {
   constexpr uint32_t kSpace = 0x120;
   const auto is_white = [](const uint8_t* p) {
     const uint32_t c = char_at(p).code_point;
     return c == kSpace || (char_traits(c) & kClassMask) == kWhite;
   };
-  const auto* const begin = reinterpret_cast<const uint8_t*>(token.data());
-  const auto* const end = begin + token.size();
-  Tokenizer::OuterSpaces spaces;
+  const auto* const begin = reinterpret_cast<const uint8_t*>(text.data());
+  const auto* const end = begin + text.size();
+  OuterSpaces spaces;
   for (const uint8_t* p = begin; p < end && is_white(p) && spaces.leading < UINT16_MAX; p += char_bytes(*p)) ++spaces.leading;
   for (const uint8_t* p = end; p > begin && is_white(char_before(p)) && spaces.trailing < UINT16_MAX; p = char_before(p)) ++spaces.trailing;
   return spaces;
 }
-
-}  // namespace
 
 Tokenizer::Tokenizer(TokenizerParts parts)
     : pretokenizer_(parts.pretokenizer),

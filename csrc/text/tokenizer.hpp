@@ -23,6 +23,11 @@ struct OffsetTrim {
   bool keeps_first_space = false;  // but not a single space at the start of the text
 };
 
+struct OuterSpaces {
+  uint16_t leading = 0, trailing = 0;  // white characters at both ends, Ġ (the space of the byte-level alphabet) among them; capped
+};
+OuterSpaces outer_spaces_of(std::string_view text);
+
 struct TokenizerParts {
   std::vector<VocabularyEntry> vocabulary;
   std::vector<std::pair<std::string, std::string>> merges;
@@ -57,10 +62,7 @@ class Tokenizer {
   std::string decode(const int32_t* ids, size_t count, bool skip_special) const;
   void mark_special(uint32_t id) { is_special_.at(id) = true; }
 
-  struct OuterSpaces {
-    uint16_t leading = 0, trailing = 0;  // white characters at the ends of a token, capped
-  };
-  OuterSpaces outer_spaces(uint32_t id) const { return outer_spaces_[id]; }
+  OuterSpaces outer_spaces(uint32_t id) const { return trim_.trims ? outer_spaces_[id] : OuterSpaces{}; }  // of a token's string
   const OffsetTrim& trim() const { return trim_; }
   const Bpe& bpe() const { return bpe_; }
   const Pretokenizer& pretokenizer() const { return pretokenizer_; }

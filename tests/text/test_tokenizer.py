@@ -47,9 +47,12 @@ def test_vocabulary_as_text(smollm2: Pair) -> None:
 @pytest.mark.smollm2
 @pytest.mark.slow
 def test_every_code_point_in_context(smollm2: Pair) -> None:
-    for begin in range(0, sys.maxunicode + 1, 65536):
-        characters = [chr(c) for c in range(begin, begin + 65536) if not 0xD800 <= c <= 0xDFFF]
-        smollm2.check_all([f"{c} a{c}a {c}{c} x1{c}1'{c} {c}\u0301\n{c}" for c in characters])
+    inhabited = [c for c in range(sys.maxunicode + 1) if (c >> 16 in (0, 1, 2, 3, 14) or c % 16 == 0) and not 0xD800 <= c <= 0xDFFF]
+    for begin in range(0, len(inhabited), 65536):
+        texts = [f"{chr(c)} a{chr(c)}a  {chr(c)}1'{chr(c)}" for c in inhabited[begin : begin + 65536]]
+        got = smollm2.native.encode_batch(texts)
+        for text, want, ids in zip(texts, smollm2.oracle.encode_batch_fast(texts), rows_of(got.ids, got.offsets), strict=True):
+            assert ids == want.ids, repr(text)
 
 
 def edges(prefix: str, lengths: range) -> list[str]:

@@ -17,17 +17,17 @@ from ayar.settings import Settings
 
 
 class QualitySettings(Settings):
-    min_characters: int = Field(3, ge=0, description="rows with a shorter text are dropped")
-    max_characters: int = Field(100_000, ge=1, description="rows with a longer text are dropped; the limit in tokens is format.max_tokens")
-    min_letters: float = Field(0.3, ge=0, le=1, description="least share of letters and digits among the visible characters of a text")
-    exact_duplicates: Literal["drop", "keep"] = Field("drop", description="rows equal but for case, punctuation and spaces: keep the first, or all")
-    near_duplicates: Literal["drop", "keep"] = Field("drop", description="rows that say nearly the same under the same label: keep the first, or all")
-    near_threshold: float = Field(0.8, gt=0.3, le=1, description="near means: this share of all 5-character pieces of two rows is common to both (Jaccard)")
+    min_characters: int = Field(default=3, ge=0, description="rows with a shorter text are dropped")
+    max_characters: int = Field(default=100_000, ge=1, description="rows with a longer text are dropped; the limit in tokens is format.max_tokens")
+    min_letters: float = Field(default=0.3, ge=0, le=1, description="least share of letters and digits among the visible characters of a text")
+    exact_duplicates: Literal["drop", "keep"] = Field(default="drop", description="rows equal but for case, punctuation and spaces: keep the first, or all")
+    near_duplicates: Literal["drop", "keep"] = Field(default="drop", description="rows that say nearly the same under the same label: keep the first, or all")
+    near_threshold: float = Field(default=0.8, gt=0.3, le=1, description="near means: this share of all 5-character pieces of two rows is common to both (Jaccard)")
     contradictions: Literal["drop", "majority", "keep"] = Field(
         "drop", description="the same text under several labels: drop all, keep those of a label with more than half of them, or keep all"
     )
-    rare_classes: Literal["refuse", "drop"] = Field("refuse", description="a class with fewer rows than min_class_rows: stop with an error, or drop its rows")
-    min_class_rows: int = Field(2, ge=2, description="least number of rows of a class")
+    rare_classes: Literal["refuse", "drop"] = Field(default="refuse", description="a class with fewer rows than min_class_rows: stop with an error, or drop its rows")
+    min_class_rows: int = Field(default=2, ge=2, description="least number of rows of a class")
 
 
 def quality(table: pa.Table, settings: QualitySettings, task: str) -> Stage:

@@ -11,8 +11,8 @@ from ayar.settings import Settings
 
 
 class SplitSettings(Settings):
-    test_fraction: float = Field(0.1, gt=0, lt=1, description="share of the rows, and of every class, that is held out to test the result")
-    max_test_rows: int = Field(1000, ge=1, description="at most this many rows are held out")
+    test_fraction: float = Field(default=0.1, gt=0, lt=1, description="share of the rows, and of every class, that is held out to test the result")
+    max_test_rows: int = Field(default=1000, ge=1, description="at most this many rows are held out")
 
 
 def split(table: pa.Table, settings: SplitSettings, task: str, seed: int) -> Stage:

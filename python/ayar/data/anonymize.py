@@ -32,9 +32,12 @@ class AnonymizeSettings(Settings):
         default="replace", description="replace: consistent made-up values that are nobody's; placeholder: [EMAIL_1]; remove; or off"
     )
     kinds: tuple[Kind, ...] = Field(default=KINDS, description="kinds of personal data to look for")
-    keep: tuple[str, ...] = Field(default=(), description="values that are not personal, such as your own support address; they stay as they are")
+    keep: tuple[str, ...] = Field(
+        default=(), description="values that are not personal, such as your own support address; they stay as they are"
+    )
     key_file: Path | None = Field(
-        default=None, description="file whose bytes decide the made-up values, to get the same ones in several runs; guard it. Default: a random key, never stored"
+        default=None,
+        description="file whose bytes decide the made-up values, to get the same ones in several runs; guard it. Default: a random key, never stored",
     )
 
 
@@ -105,7 +108,7 @@ class _Replacer:
             parts += [whole[at : span.start], put]
             places.append(PersonalSpan(span.start + shift, span.start + shift + len(put), span.kind))
             at = span.end
-            if not put and is_new and whole[at : at + 1] == b" " and whole[:at - len(said)][-1:] in (b" ", b""):
+            if not put and is_new and whole[at : at + 1] == b" " and whole[: at - len(said)][-1:] in (b" ", b""):
                 at += 1  # of the two spaces around a removed word one goes with it
             shift += len(put) - (at - span.start)
         return b"".join([*parts, whole[at:]]).decode(), places

@@ -19,7 +19,7 @@ from ayar.errors import DataError, ModelError
 
 Message = dict[str, str]
 
-PLAIN = "{% for message in messages %}{{ message.content }}{% if message.role == 'assistant' %}{{ eos_token }}{% else %}\n\n{% endif %}{% endfor %}"
+PLAIN = "{% for message in messages %}{{ message.content }}{% if message.role == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
 
 
 class Rendered(NamedTuple):
@@ -48,7 +48,9 @@ class ChatTemplate:
         try:
             self._template = _environment().from_string(source)
         except jinja2.TemplateError as error:
-            raise ModelError(f"{where}: not a template that Jinja can read ({error}). Set format.template: plain, or name a file.") from None
+            raise ModelError(
+                f"{where}: not a template that Jinja can read ({error}). Set format.template: plain, or name a file."
+            ) from None
 
     @classmethod
     def of_model(cls, model: ModelText, template: str = "model") -> "ChatTemplate":
@@ -62,13 +64,17 @@ class ChatTemplate:
                 raise DataError(f"format.template: {path}: no such file. Give model, plain, or the path of a Jinja template.")
             return cls(path.read_text(encoding="utf-8"), model.named, ends, str(path))
         if model.chat_template is None:
-            raise ModelError(f"{model.folder}: the model brings no chat template. Set format.template: plain, or to the path of a Jinja template.")
+            raise ModelError(
+                f"{model.folder}: the model brings no chat template. Set format.template: plain, or to the path of a Jinja template."
+            )
         return cls(model.chat_template, model.named, ends, f"{model.folder}: the chat template")
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
         """Raises RowRefusedError where the template refuses the conversation."""
         try:
-            return self._template.render(messages=list(messages), add_generation_prompt=add_generation_prompt, tools=None, documents=None, **self.special_tokens)
+            return self._template.render(
+                messages=list(messages), add_generation_prompt=add_generation_prompt, tools=None, documents=None, **self.special_tokens
+            )
         except jinja2.TemplateError:
             raise RowRefusedError("template_refuses") from None
 

@@ -31,15 +31,21 @@ class FormatSettings(Settings):
     """How a row becomes the text that the model reads, and which part of it is trained on."""
 
     template: str = Field(
-        default="model", min_length=1, description="model: the model's own chat template; plain: a simple one for base models; or the path of a Jinja file"
+        default="model",
+        min_length=1,
+        description="model: the model's own chat template; plain: a simple one for base models; or the path of a Jinja file",
     )
     system: str | None = Field(
-        default=None, description="system message, {classes} being the list of classes; by default classify lists the classes, other tasks have none"
+        default=None,
+        description="system message, {classes} being the list of classes; by default classify lists the classes, other tasks have none",
     )
-    prompt: str = Field(default="{text}", description="what the user says: {text} is the text or prompt of the row, {classes} the list of classes")
+    prompt: str = Field(
+        default="{text}", description="what the user says: {text} is the text or prompt of the row, {classes} the list of classes"
+    )
     max_tokens: int = Field(default=1024, ge=8, description="longest row in tokens, template included; at most what the model can read")
     too_long: Literal["drop", "split", "refuse"] = Field(
-        default="drop", description="rows longer than max_tokens: drop and count them, split them into pieces, or stop with an error; never cut off silently"
+        default="drop",
+        description="rows longer than max_tokens: drop and count them, split them into pieces, or stop with an error; never cut off silently",
     )
 
 
@@ -58,7 +64,9 @@ def format_rows(table: pa.Table, settings: FormatSettings, task: str, model: Mod
         except RowRefusedError as error:
             refused[place] = error.reason
     if not rows:
-        raise DataError(f"data: not one row can be put into the model's format ({', '.join(sorted(set(refused.values())))}). Set format.template.")
+        raise DataError(
+            f"data: not one row can be put into the model's format ({', '.join(sorted(set(refused.values())))}). Set format.template."
+        )
     dropped = dropped_rows(table.take(pa.array(list(refused), pa.int64())), "format", list(refused.values()))
     kept = pa.Table.from_pylist(rows, schema=PREPARED)
     return Stage(kept, dropped, stage_report("format", table.num_rows, kept.num_rows, dropped))

@@ -19,7 +19,9 @@ class ModelText(NamedTuple):
     @property
     def eos_token(self) -> str:
         if "eos_token" not in self.named:
-            raise ModelError(f"{self.folder / 'tokenizer_config.json'}: no eos_token, so an answer could never end. Choose another model folder.")
+            raise ModelError(
+                f"{self.folder / 'tokenizer_config.json'}: no eos_token, so an answer could never end. Choose another model folder."
+            )
         return self.named["eos_token"]
 
 

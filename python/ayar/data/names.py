@@ -31,7 +31,11 @@ CLOSINGS = frozenset(
     "saygilarimla saygilar saygilarimizla teşekkürler teşekkür teşekkürlerimle sevgiler selamlar ederim çalişmalar günler regards thanks thank you sincerely cheers best wishes yours truly faithfully".split()
 )
 # Case endings that people write without an apostrophe: Ahmetin, Zeynepten. Longest first.
-_ENDINGS = tuple(sorted("nin nın nun nün in ın un ün e a ye ya i ı u ü yi yı yu yü de da te ta den dan ten tan le la yle yla".split(), key=len, reverse=True))
+_ENDINGS = tuple(
+    sorted(
+        "nin nın nun nün in ın un ün e a ye ya i ı u ü yi yı yu yü de da te ta den dan ten tan le la yle yla".split(), key=len, reverse=True
+    )
+)
 MIN_STEM = 4
 
 
@@ -57,7 +61,9 @@ def find_names(texts: Sequence[str]) -> list[list[NameSpan]]:
     """For the texts of one row: the names in each, sorted, without overlaps. What one text reveals is taken in all of them."""
     words = [_words(text) for text in texts]
     taken = [_find(text, found) for text, found in zip(texts, words, strict=True)]
-    known = {word.key for found, places in zip(words, taken, strict=True) for word in (found[place] for place in places) if len(word.key) > 2}
+    known = {
+        word.key for found, places in zip(words, taken, strict=True) for word in (found[place] for place in places) if len(word.key) > 2
+    }
     spans = []
     for text, found, places in zip(texts, words, taken, strict=True):
         again = {place for place, word in enumerate(found) if word.key in known and word.is_capital}
@@ -92,7 +98,9 @@ def _find(text: str, words: list[_Word]) -> set[int]:
     shouted = _is_shouted(words)
     for place, word in enumerate(words):
         if word.key in HONORIFICS_BEFORE:
-            taken |= _run(text, words, place + 1, _AFTER_TITLE, after=word, listed=word.key == "dear" or not word.is_capital, shouted=shouted)
+            taken |= _run(
+                text, words, place + 1, _AFTER_TITLE, after=word, listed=word.key == "dear" or not word.is_capital, shouted=shouted
+            )
         if word.key in HONORIFICS_AFTER:
             taken |= _before(text, words, place)
         if _ends_introduction(words, place) is not None:
@@ -115,7 +123,11 @@ def _run(
     places: set[int] = set()
     for place in range(first, min(first + most, len(words))):
         word = words[place]
-        if not gap.fullmatch(text, after.end, word.start) or not _can_be_name(word, shouted, begun=bool(places) and not after.is_capital) or (listed and not places and not _is_listed(word)):
+        if (
+            not gap.fullmatch(text, after.end, word.start)
+            or not _can_be_name(word, shouted, begun=bool(places) and not after.is_capital)
+            or (listed and not places and not _is_listed(word))
+        ):
             break
         places.add(place)
         if text[word.end : word.end + 1] and text[word.end] in _APOSTROPHES:
@@ -131,7 +143,13 @@ def _can_be_name(word: _Word, shouted: bool, begun: bool = False) -> bool:
         return False
     if word.key in known.first or word.key in known.last:
         return word.is_capital or begun or word.key not in known.ambiguous
-    return word.is_capital and not shouted and len(word.text) > 1 and word.key not in known.not_names and not word.key.startswith(known.not_name_stems)
+    return (
+        word.is_capital
+        and not shouted
+        and len(word.text) > 1
+        and word.key not in known.not_names
+        and not word.key.startswith(known.not_name_stems)
+    )
 
 
 def _is_listed(word: _Word) -> bool:
@@ -145,7 +163,9 @@ def _before(text: str, words: list[_Word], honorific: int) -> set[int]:
     for place in range(honorific - 1, max(honorific - 3, -1), -1):
         word = words[place]
         listed = _is_listed(word)
-        if not _GAP.fullmatch(text, word.end, after.start) or not (listed or (word.is_capital and not places and _can_be_name(word, shouted=False))):
+        if not _GAP.fullmatch(text, word.end, after.start) or not (
+            listed or (word.is_capital and not places and _can_be_name(word, shouted=False))
+        ):
             break
         places.add(place)
         after = word
@@ -169,7 +189,9 @@ def _starts_full_name(text: str, words: list[_Word], place: int, shouted: bool) 
     following = words[place + 1] if place + 1 < len(words) and _GAP.fullmatch(text, word.end, words[place + 1].start) else None
     surname_follows = following is not None and following.key in known.last and (word.is_capital == following.is_capital)
     if word.key in known.ambiguous or not word.is_capital:
-        return surname_follows and (word.is_capital or (word.key not in known.ambiguous and following is not None and following.key not in known.ambiguous))
+        return surname_follows and (
+            word.is_capital or (word.key not in known.ambiguous and following is not None and following.key not in known.ambiguous)
+        )
     return True
 
 
@@ -184,7 +206,9 @@ def _signature(text: str, words: list[_Word], taken: set[int], shouted: bool) ->
         new_line = "\n" in between
         if not (before.key in CLOSINGS and _SIGNATURE_GAP.fullmatch(between)) and not new_line:
             continue
-        places = _run(text, words, first, re.compile(r"[\s\S]*"), after=before, listed=new_line and before.key not in CLOSINGS, shouted=shouted)
+        places = _run(
+            text, words, first, re.compile(r"[\s\S]*"), after=before, listed=new_line and before.key not in CLOSINGS, shouted=shouted
+        )
         if len(places) == size and (named[0].is_capital or _is_listed(named[0])):
             return places
     return set()

@@ -122,4 +122,6 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error.strerror or 'no space left?'}). Free some space, or set output to another folder.") from None
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or 'no space left?'}). Free some space, or set output to another folder."
+        ) from None

@@ -2,8 +2,8 @@
 
 A stand-in is drawn by a keyed hash (BLAKE2b) of the normalised original. Where a range is reserved for examples, it is used (RFC 2606 e-mail
 domains, RFC 5737 and 3849 addresses, Ofcom's and the North American drama numbers). Where none is, the stand-in is one that can never be issued:
-an IBAN with check digits 00, a card number that fails Luhn, a T.C. number with an odd last digit (a valid one is even), a phone number whose
-subscriber part begins with 000. So no stand-in can belong to somebody, and none passes a checksum.
+an IBAN with check digits 00, a card number that fails Luhn, a T.C. number with an odd last digit (a valid one is even), a phone number of
+the unassigned Turkish prefix 599, or one whose national part begins with 000. So no stand-in can belong to somebody, and none passes a checksum.
 """
 
 import hashlib
@@ -66,7 +66,10 @@ class _Draw:
 
 
 def _email(original: str, draw: _Draw) -> str:
-    first, last = (draw.pick(_ascii_pool(name)) for name in (draw.pick(("first_tr_male", "first_tr_female", "first_en_male", "first_en_female")), "last_en"))
+    first, last = (
+        draw.pick(_ascii_pool(name))
+        for name in (draw.pick(("first_tr_male", "first_tr_female", "first_en_male", "first_en_female")), "last_en")
+    )
     return f"{first}.{last}{draw.below(90) + 10}@{draw.pick(DOMAINS)}"
 
 
@@ -84,17 +87,17 @@ def _phone(original: str, draw: _Draw) -> str:
     elif international and bare.startswith("44"):
         made = f"447700900{draw.digits(3)}"
     elif international and bare.startswith("90"):
-        made = f"90500000{draw.digits(4)}"
+        made = f"90599000{draw.digits(4)}"
     elif international:
         made = bare[:2] + "000" + draw.digits(max(len(bare) - 5, 4))
     elif digits.startswith("07") and len(digits) == 11:
         made = f"07700900{draw.digits(3)}"
     elif digits.startswith("0"):
-        made = f"0500000{draw.digits(4)}"
+        made = f"0599000{draw.digits(4)}"
     elif len(digits) == 10 and not digits.startswith("5"):
         made = f"{draw.below(700) + 200}55501{draw.digits(2)}"
     else:
-        made = f"500000{draw.digits(4)}"
+        made = f"599000{draw.digits(4)}"
     made = "00" + made if digits.startswith("00") and international else made
     return _fill(original, made)
 
@@ -102,7 +105,10 @@ def _phone(original: str, draw: _Draw) -> str:
 def _iban(original: str, draw: _Draw) -> str:
     compact = "".join(character for character in original if character.isalnum())
     body = "".join(draw.digits(1) if character.isdigit() else chr(ord("A") + draw.below(26)) for character in compact[4:])
-    return _fill(original, compact[:2].upper() + "00" + body)
+    made = compact[:2].upper() + "00" + body
+    if _mod_97(made) == 1:  # a checker that forgets that check digits begin at 02 would take it
+        made = made[:-1] + ("1" if made[-1] != "1" else "2")
+    return _fill(original, made)
 
 
 def _card(original: str, draw: _Draw) -> str:
@@ -127,7 +133,9 @@ def _url_credentials(original: str, draw: _Draw) -> str:
 
 
 def _address(original: str, draw: _Draw) -> str:
-    if any(unit in fold(original) for unit in ("mah", "mh", "cad", "cd", "sok", "sk", "bulv", "blv", "sit", "apt", "blok")) and "street" not in fold(original):
+    if any(
+        unit in fold(original) for unit in ("mah", "mh", "cad", "cd", "sok", "sk", "bulv", "blv", "sit", "apt", "blok")
+    ) and "street" not in fold(original):
         return f"Örnek Mah. {draw.below(400) + 1}. Sok. No: {draw.below(90) + 1}"
     return f"{draw.below(900) + 1} Example Street"
 
@@ -170,6 +178,10 @@ def _fill(shape: str, content: str) -> str:
     rest = iter(content)
     filled = "".join(next(rest, "") if character.isalnum() else character for character in shape)
     return filled.rstrip() + "".join(rest)
+
+
+def _mod_97(iban: str) -> int:
+    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97
 
 
 def _luhn_check_digit(body: str) -> int:

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_native, module) {
   module.def("cpu_model", &ayar::cpu_model);
   module.def("cpu_flags", &ayar::cpu_flags);
   ayar::bind_cpu(module.def_submodule("cpu", "Training kernels, one submodule an instruction set"));
+  ayar::bind_clean(module.def_submodule("clean", "Text cleaning and span scanning"));
 }

@@ -4,4 +4,5 @@
 
 namespace ayar {
 void bind_cpu(pybind11::module_ module);
+void bind_clean(pybind11::module_ module);
 }  // namespace ayar

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/adapter_caster.hpp"
 #include "bindings/module.hpp"
 #include "bindings/view_caster.hpp"
 #include "core/cpu_features.hpp"
@@ -81,6 +82,8 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a);
   BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
   BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);
+  BIND_EACH_ISA(lora_linear_forward, "x"_a, "weight"_a, "adapters"_a, "u"_a, "y"_a);
+  BIND_EACH_ISA(lora_linear_backward, "dy"_a, "x"_a, "u"_a, "weight"_a, "adapters"_a, "gradients"_a, "dx"_a);
 }
 
 }  // namespace ayar

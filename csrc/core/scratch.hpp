@@ -10,7 +10,27 @@ namespace ayar {
 
 // One buffer a purpose and thread, so that buffers that live at the same time never overlap. `call`: an op's, shared by its threads for
 // the time of a call; `task`: a task's own inside the op's parallel region.
-enum class Scratch : uint8_t { rows, border_rows, panels, border_panels, partial_sums, call, task, count };
+enum class Scratch : uint8_t {
+  rows,
+  border_rows,
+  panels,
+  border_panels,
+  partial_sums,
+  adapter_in,
+  adapter_out,
+  adapter_rows,
+  adapter_ranges,
+  low_rank,
+  low_rank_rows,
+  rounded_rows,
+  staged_u,
+  staged_v,
+  outer_rows,
+  outer_sums,
+  call,
+  task,
+  count
+};
 
 namespace detail {
 void* scratch(Scratch purpose, size_t bytes);

@@ -7,15 +7,6 @@
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
-// What the microkernel multiplies where T is stored: bf16 itself with the dot instruction, else fp32.
-#if defined(AYAR_DOT_BF16)
-template <class T>
-using Multiplied = T;
-#else
-template <class T>
-using Multiplied = float;
-#endif
-
 constexpr int kMaxFactors = 2;
 constexpr int64_t kMaxDepth = 4096;  // of one sweep over the rows, so that the panels of a tile stay in the second-level cache
 
@@ -158,7 +149,7 @@ class BlockProduct {
       if constexpr (__is_same(T, E)) {
         part.panels = panels + range.begin * kPanelCols;
         part.panel_stride = panel_size(factor.depth);
-        part.depth = range.end - range.begin;
+        part.depth = round_up(range.end - range.begin, kDepthOfStep<E>);
       } else {
         part.depth = range.end - range.begin;
         part.panel_stride = padded_depth(part.depth) * kPanelCols;

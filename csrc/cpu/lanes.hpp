@@ -1,7 +1,6 @@
 // Sixteen fp32 numbers side by side, in the registers of the instruction set that this file is compiled for.
 //
-// kTileRows × kTilePanels panels is the largest tile of sums that stays in registers, TileRows<P> the rows that go with P panels.
-// AYAR_DOT_BF16: a bf16 product is computed as such (`dot`); elsewhere bf16 is widened to fp32 first.
+// A tile of sums that stays in registers has up to kTilePanels panels and kTileRows<PANELS> rows; kOuterRows × kOuterPanels likewise.
 #pragma once
 
 #if defined(__AVX512F__)

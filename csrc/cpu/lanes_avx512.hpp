@@ -6,7 +6,7 @@
 #include "core/view.hpp"
 
 #if defined(__AVX512BF16__)
-#define AYAR_DOT_BF16 1
+#define AYAR_DOT_BF16 1  // a bf16 product is computed as such; elsewhere bf16 is widened to fp32 first
 #endif
 
 namespace ayar::cpu::AYAR_ISA {
@@ -66,19 +66,26 @@ AYAR_INLINE void load_pairs(const bfloat16* p, Lanes& even, Lanes& odd) {
 }
 
 #if defined(AYAR_DOT_BF16)
+// Two depth steps of 16 columns, side by side.
 struct Pairs {
   __m512bh value;
 };
-AYAR_INLINE Pairs load_pairs(const bfloat16* p) {
+AYAR_INLINE Pairs load_step(const bfloat16* p) {
   return {reinterpret_cast<__m512bh>(_mm512_loadu_si512(p))};
 }
-AYAR_INLINE Pairs broadcast_pair(const bfloat16* p) {
+AYAR_INLINE Pairs broadcast_step(const bfloat16* p) {
   int pair;
   __builtin_memcpy(&pair, p, sizeof pair);
   return {reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair))};
 }
-AYAR_INLINE Lanes dot(Pairs a, Pairs b, Lanes sum) {
+AYAR_INLINE Lanes multiply_add(Pairs a, Pairs b, Lanes sum) {
   return {_mm512_dpbf16_ps(sum.value, a.value, b.value)};
+}
+AYAR_INLINE __m512i low_halves(const bfloat16* p) {
+  return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+AYAR_INLINE void store_interleaved(bfloat16* to, const bfloat16* even, const bfloat16* odd) {
+  _mm512_storeu_si512(to, _mm512_or_si512(low_halves(even), _mm512_slli_epi32(low_halves(odd), 16)));
 }
 #endif
 

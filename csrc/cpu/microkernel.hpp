@@ -28,34 +28,36 @@ AYAR_INLINE void clear(Tile<ROWS, PANELS>& tile) {
   });
 }
 
-// tile[r][p] += sum over k of rows[r][k] · panel p[k][·], for depth steps.
-template <int ROWS, int PANELS>
-AYAR_INLINE void accumulate(const float* const* rows, const float* panels, int64_t panel_stride, int64_t depth, Tile<ROWS, PANELS>& tile) {
-  for (int64_t k = 0; k < depth; ++k) {
-    Lanes b[PANELS];
-    unroll<PANELS>([&](auto p) __attribute__((always_inline)) { b[p] = load_lanes(panels + p * panel_stride + k * kPanelCols); });
+// What is multiplied where T is stored: bf16 itself, two depth steps at once, where there is a dot instruction; else fp32.
+#if defined(AYAR_DOT_BF16)
+template <class T>
+using Multiplied = T;
+#else
+template <class T>
+using Multiplied = float;
+#endif
+template <class E>
+constexpr int64_t kDepthOfStep = __is_same(E, float) ? 1 : 2;
+
+AYAR_INLINE Lanes load_step(const float* p) {
+  return load_lanes(p);
+}
+AYAR_INLINE Lanes broadcast_step(const float* p) {
+  return broadcast(*p);
+}
+
+// tile[r][p] += Σ over k of rows[r][k] · panel p[k][·]. depth: a multiple of kDepthOfStep.
+template <class E, int ROWS, int PANELS>
+AYAR_INLINE void accumulate(const E* const* rows, const E* panels, int64_t panel_stride, int64_t depth, Tile<ROWS, PANELS>& tile) {
+  for (int64_t k = 0; k < depth; k += kDepthOfStep<E>) {
+    decltype(load_step(panels)) b[PANELS];
+    unroll<PANELS>([&](auto p) __attribute__((always_inline)) { b[p] = load_step(panels + p * panel_stride + k * kPanelCols); });
     unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
-      const Lanes a = broadcast(rows[r][k]);
+      const auto a = broadcast_step(rows[r] + k);
       unroll<PANELS>([&](auto p) __attribute__((always_inline)) { tile.sums[r][p] = multiply_add(a, b[p], tile.sums[r][p]); });
     });
   }
 }
-
-#if defined(AYAR_DOT_BF16)
-// The same two steps at a time; depth is even.
-template <int ROWS, int PANELS>
-AYAR_INLINE void accumulate(const bfloat16* const* rows, const bfloat16* panels, int64_t panel_stride, int64_t depth,
-                            Tile<ROWS, PANELS>& tile) {
-  for (int64_t k = 0; k < depth; k += 2) {
-    Pairs b[PANELS];
-    unroll<PANELS>([&](auto p) __attribute__((always_inline)) { b[p] = load_pairs(panels + p * panel_stride + k * kPanelCols); });
-    unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
-      const Pairs a = broadcast_pair(rows[r] + k);
-      unroll<PANELS>([&](auto p) __attribute__((always_inline)) { tile.sums[r][p] = dot(a, b[p], tile.sums[r][p]); });
-    });
-  }
-}
-#endif
 
 // Writes the first `cols` of 16 lanes.
 template <class T>

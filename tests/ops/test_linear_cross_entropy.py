@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -21,11 +23,14 @@ from tests.ops.compare import (
 )
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks() -> Iterator[None]:
     """Several chunks for a few dozen pairs, where a real vocabulary has several for a few hundred."""
-    monkeypatch.setattr("ayar.ops.linear_cross_entropy.CHUNK_BYTES", 1)
-    monkeypatch.setattr("ayar.ops.linear_cross_entropy.LEAST_ROWS", 7)
+    module = import_module("ayar.ops.linear_cross_entropy")  # as an attribute of ayar.ops, the name is the function
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK_BYTES", 1)
+        patch.setattr(module, "LEAST_ROWS", 7)
+        yield
 
 
 def random_case(tokens: int, hidden_size: int, vocab_size: int, pairs: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -65,7 +70,9 @@ def test_large_logits_stay_exact(backend_name: str) -> None:
     hidden = (hidden.detach() * 60).requires_grad_()
     with backend.use(backend_name):
         got = value_and_grads(linear_cross_entropy, (hidden, FrozenWeight.pack([weight]), positions, targets), torch.tensor(1.0))
-    want = value_and_grads(linear_cross_entropy_reference, (double(hidden), weight.double(), positions, targets), torch.tensor(1.0).double())
+    want = value_and_grads(
+        linear_cross_entropy_reference, (double(hidden), weight.double(), positions, targets), torch.tensor(1.0).double()
+    )
     assert_close(got, want, torch.tensor(1.0), 1e-5)
 
 

@@ -41,7 +41,7 @@ def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tenso
     for name, index, size in (("positions", positions, hidden.shape[0]), ("targets", targets, vocab_size)):
         if index.dim() != 1 or index.shape != positions.shape or index.dtype != torch.int64:
             raise ShapeError(f"linear_cross_entropy: {name} {tuple(index.shape)} {index.dtype} must be (pairs,) torch.int64")
-        if len(index) and not (0 <= int(index.min()) and int(index.max()) < size):
+        if len(index) and not (int(index.min()) >= 0 and int(index.max()) < size):
             raise ShapeError(f"linear_cross_entropy: {name} must lie between 0 and {size - 1}")
 
 

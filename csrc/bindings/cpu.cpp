@@ -13,6 +13,7 @@
 #include "core/cpu_features.hpp"
 #include "cpu/adamw.hpp"
 #include "cpu/attention.hpp"
+#include "cpu/cross_entropy.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/packed_weight.hpp"
 #include "cpu/rms_norm.hpp"
@@ -77,6 +78,8 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "y"_a, "logsumexp"_a);
   BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a,
                 "dqkv"_a);
+  BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a);
+  BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a);
   BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
   BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);
   BIND_EACH_ISA(lora_linear_forward, "x"_a, "weight"_a, "adapters"_a, "u"_a, "y"_a);

@@ -20,8 +20,8 @@ import tokenizers
 from ayar.model.packaged_tokenizer import write_tokenizer
 from ayar.ops import backend
 from ayar.text.tokenizer import Tokenizer
-from bench.corpus import make_corpus
-from bench.reporting import write_report
+from corpus import make_corpus
+from reporting import write_report
 
 CORPUS_MB = 8.5
 ROUNDS = 5

@@ -20,4 +20,5 @@ PYBIND11_MODULE(_native, module) {
   ayar::bind_cuda(module.def_submodule("cuda", "CUDA kernels"));
 #endif
   ayar::bind_tokenizer(module.def_submodule("tokenizer", "Byte-level BPE"));
+  ayar::bind_clean(module.def_submodule("clean", "Text cleaning and span scanning"));
 }

@@ -80,7 +80,7 @@ AYAR_INLINE const char* find_ill_formed(const char* p, const char* end) {
   return end;
 }
 
-// Replaces each maximal ill-formed subpart by U+FFFD. Returns false, and leaves out alone, where text is well-formed.
+// Replaces each maximal ill-formed subpart by U+FFFD. Returns false where text is well-formed.
 bool repair(std::string_view text, std::string& out);
 
 }  // namespace ayar::utf8

@@ -25,7 +25,7 @@ class CleanOptions(Settings):
     invisible: bool = Field(default=True, description="drop control, zero-width, bidirectional and tag characters, and soft hyphens")
     nfc: bool = Field(default=True, description="compose letters and their marks (Unicode NFC)")
     quotes: bool = Field(default=True, description="write curly quotation marks as ' and \"")
-    white_space: bool = Field(default=True, description="one space between words, none at line ends, at most one empty line; no indentation")
+    white_space: bool = Field(default=True, description="one space between words, none at line ends, at most one empty line")
 
 
 def clean_batch(texts: Texts, options: CleanOptions | None = None) -> tuple[pa.StringArray | pa.LargeStringArray, Mapping[str, int]]:

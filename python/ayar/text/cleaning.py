@@ -21,11 +21,11 @@ class CleanOptions(Settings):
 
     tags: bool = Field(default=True, description="drop HTML tags, comments, scripts and styles; block elements become line ends")
     entities: bool = Field(default=True, description="decode HTML character references such as &amp; and &#287;")
-    mojibake: bool = Field(default=True, description="repair UTF-8 that was read as latin-1, Windows-1252 or -1254, or ISO-8859-9 (doÄŸru)")
-    invisible: bool = Field(default=True, description="drop control, zero-width, bidirectional and tag characters, soft hyphens, byte-order marks")
+    mojibake: bool = Field(default=True, description="repair UTF-8 read as latin-1, Windows-1252 or -1254, or ISO-8859-9 (doÄŸru)")
+    invisible: bool = Field(default=True, description="drop control, zero-width, bidirectional and tag characters, and soft hyphens")
     nfc: bool = Field(default=True, description="compose letters and their marks (Unicode NFC)")
     quotes: bool = Field(default=True, description="write curly quotation marks as ' and \"")
-    white_space: bool = Field(default=True, description="one space between words, no space at line ends, at most one empty line; drops indentation")
+    white_space: bool = Field(default=True, description="one space between words, none at line ends, at most one empty line")
 
 
 def clean_batch(texts: Texts, options: CleanOptions | None = None) -> tuple[pa.StringArray | pa.LargeStringArray, Mapping[str, int]]:

@@ -87,7 +87,7 @@ def _trie(choices: Sequence[Sequence[int]]) -> _Node:
         node.only = index
     if not choices or not all(choices) or sum(1 for _ in _leaves(root)) != len(choices):
         raise ModelError(
-            "Choices must be told apart: none may be empty, given twice, or the beginning of another (end-of-turn tokens help)."
+            "Choices must be told apart: none may be empty, given twice or the beginning of another (an end-of-turn token helps)."
         )
     _mark_settled(root)
     return root

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,10 +28,13 @@ class Checkpoint:
         self._file_of: dict[str, Path] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         for path in _files(folder):
-            for name, shape in read_shapes(path).items():
+            for name, entry in read_header(path).items():
                 if name in self._file_of:
                     raise ModelError(f"{path}: tensor {name} is also in {self._file_of[name].name}. {_REMEDY}")
-                self._file_of[name], self._shapes[name] = path, shape
+                if entry.dtype not in _FLOATS:
+                    wanted = ", ".join(sorted(_FLOATS))
+                    raise ModelError(f"{path}: tensor {name} is {entry.dtype}; {wanted} are read. Use an unquantized model.")
+                self._file_of[name], self._shapes[name] = path, entry.shape
         self._folder, self._unread = folder, set(self._file_of)
 
     def __contains__(self, name: str) -> bool:
@@ -61,8 +65,15 @@ class Checkpoint:
         return tensor
 
 
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes in a safetensors file, after checking its header and its length. Raises ModelError."""
+class Entry(NamedTuple):
+    """One tensor as the header of a file describes it. dtype: as the format spells it, "BF16"."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def read_header(path: Path) -> dict[str, Entry]:
+    """The tensors of a safetensors file, after checking its header and its length. Raises ModelError."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -71,17 +82,12 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 raise ModelError(f"{path}: truncated or not a safetensors file. {_REMEDY}")
             header = json.loads(file.read(header_size))
         entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
-        end = max((entry["data_offsets"][1] for _, entry in entries), default=0)
-        if size != 8 + header_size + end:
-            raise ModelError(f"{path}: {size:,} bytes long, its header promises {8 + header_size + end:,}: the file is damaged. {_REMEDY}")
-        for name, entry in entries:
-            if entry["dtype"] not in _FLOATS:
-                raise ModelError(
-                    f"{path}: tensor {name} is {entry['dtype']}; {', '.join(sorted(_FLOATS))} are read. Use an unquantized model."
-                )
+        end = 8 + header_size + max((entry["data_offsets"][1] for _, entry in entries), default=0)
+        if size != end:
+            raise ModelError(f"{path}: {size:,} bytes long, its header promises {end:,}: the file is damaged. {_REMEDY}")
         with safe_open(path, framework="pt"):  # its own checks: overlapping or unordered tensors, sizes that do not fit shapes
             pass
-        return {name: tuple(entry["shape"]) for name, entry in entries}
+        return {name: Entry(entry["dtype"], tuple(entry["shape"])) for name, entry in entries}
     except FileNotFoundError:
         raise ModelError(f"{path}: missing. {_REMEDY}") from None
     except OSError as error:
@@ -92,7 +98,7 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def read_all(path: Path) -> dict[str, Tensor]:
     """All tensors of one safetensors file, copied into memory. Raises ModelError naming the file."""
-    names = read_shapes(path)
+    names = read_header(path)
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name).clone() for name in names}
 

@@ -106,14 +106,15 @@ class _Run:
         return patience is not None and self.state.evaluations_without_gain >= patience
 
     def _epoch(self) -> None:
-        epoch_batches = labelled_batches(self.batches, self.state.epoch)
-        count = self.settings.grad_accumulation_steps
-        while self.state.batch < len(epoch_batches) and not self._is_over():
-            step_batches = epoch_batches[self.state.batch : self.state.batch + count]
+        """The rest of the epoch at hand."""
+        epoch = self.state.epoch
+        epoch_batches = labelled_batches(self.batches, epoch)
+        while self.state.epoch == epoch and not self._is_over():
+            step_batches = epoch_batches[self.state.batch : self.state.batch + self.settings.grad_accumulation_steps]
             self.state.batch += len(step_batches)
-            self._step(step_batches, self.state.epoch + self.state.batch / len(epoch_batches))
+            self._step(step_batches, epoch + self.state.batch / len(epoch_batches))
             if self.state.batch == len(epoch_batches):
-                self.state.epoch, self.state.batch = self.state.epoch + 1, 0
+                self.state.epoch, self.state.batch = epoch + 1, 0
             self._after_step()
 
     def _step(self, step_batches: Sequence[PackedBatch], epoch: float) -> None:
@@ -123,7 +124,7 @@ class _Run:
         for batch in step_batches:
             batch_loss = self.decoder.loss(batch) / labelled
             batch_loss.backward()
-            loss += float(batch_loss)
+            loss += batch_loss.item()
         norm = self.optimizer.gradient_norm()
         self._require_finite(loss, norm)
         rate = learning_rate(self.state.step, self.plan.total_steps, self.settings)
@@ -154,7 +155,8 @@ class _Run:
         newest = checkpoint.latest(self.checkpoints)
         what = "loss" if not math.isfinite(loss) else "gradient"
         raise TrainingError(
-            f"Step {self.state.step + 1}: the {what} is not a finite number. Lower train.learning_rate (now {self.settings.learning_rate:g})"
+            f"Step {self.state.step + 1}: the {what} is not a finite number. "
+            f"Lower train.learning_rate (now {self.settings.learning_rate:g})"
             + (f"; the last good checkpoint is {newest}." if newest else ".")
         )
 

@@ -101,15 +101,16 @@ class Backward {
   struct Memory {
     Element *key, *value, *key_turned;               // of each block of the stretch: [kBlock, dim], [kBlock, dim], [dim, kBlock]
     Element *query, *query_turned, *dy, *dy_turned;  // of one block of one head, rows interleaved or turned over
+    Element* plain;                                  // [kBlock, dim], on the way to one of the others
     Element* ds;                                     // [kBlock keys, kBlock queries], rows interleaved
     float *dkey, *dvalue;                            // of each block of the stretch: [kBlock, dim]
-    float* dquery_turned;                            // [dim, kBlock]
+    float *dquery_turned, *dquery;                   // of the block of queries: [dim, kBlock], [kBlock, dim]
     float *logsumexp, *delta;                        // [kBlock]; the first times log2(e)
   };
 
   Memory take_memory() const {
     const int64_t block = kBlock * dim_, stretch = stretch_ * block;
-    const int64_t elements = 3 * stretch + 4 * block + kBlock * kBlock, floats = 2 * stretch + block + 2 * kBlock;
+    const int64_t elements = 3 * stretch + 5 * block + kBlock * kBlock, floats = 2 * stretch + 2 * block + 2 * kBlock;
     auto* bytes =
         scratch<char>(Scratch::task, elements * static_cast<int64_t>(sizeof(Element)) + floats * static_cast<int64_t>(sizeof(float)));
     auto* element = reinterpret_cast<Element*>(bytes);
@@ -122,11 +123,13 @@ class Backward {
     memory.query_turned = memory.query + block;
     memory.dy = memory.query_turned + block;
     memory.dy_turned = memory.dy + block;
-    memory.ds = memory.dy_turned + block;
+    memory.plain = memory.dy_turned + block;
+    memory.ds = memory.plain + block;
     memory.dkey = number;
     memory.dvalue = memory.dkey + stretch;
     memory.dquery_turned = memory.dvalue + stretch;
-    memory.logsumexp = memory.dquery_turned + block;
+    memory.dquery = memory.dquery_turned + block;
+    memory.logsumexp = memory.dquery + block;
     memory.delta = memory.logsumexp + kBlock;
     return memory;
   }
@@ -136,9 +139,10 @@ class Backward {
     const int64_t key_at = (shape_.num_heads + kv_head) * shape_.head_dim, value_at = key_at + shape_.num_kv_heads * shape_.head_dim;
     for (int64_t j = work.keys; j < work.keys_end; ++j) {
       const int64_t at = (j - work.keys) * kBlock * dim_, rows = blocks_[j].rows, token = blocks_[j].token * shape_.token_stride;
-      interleave_rows<1>(qkv_ + token + key_at, shape_.token_stride, rows, shape_.head_dim, memory.key + at, dim_);
-      interleave_rows<1>(qkv_ + token + value_at, shape_.token_stride, rows, shape_.head_dim, memory.value + at, dim_);
-      transpose_rows<1>(qkv_ + token + key_at, shape_.token_stride, rows, shape_.head_dim, memory.key_turned + at, dim_);
+      copy_block(qkv_ + token + key_at, shape_.token_stride, rows, shape_.head_dim, memory.key + at, dim_);
+      copy_block(qkv_ + token + value_at, shape_.token_stride, rows, shape_.head_dim, memory.value + at, dim_);
+      const Element* pairs = interleaved(memory.key + at, rows, dim_, memory.plain);
+      turn_words(pairs, filled_rows(rows) / kDepth, dim_, dim_, memory.key_turned + at, kBlock / kDepth);
       start_rows(work.first, blocks_[j], key_at, memory.dkey + at);
       start_rows(work.first, blocks_[j], value_at, memory.dvalue + at);
     }
@@ -146,13 +150,14 @@ class Backward {
       for (int64_t i = work.queries; i < work.queries_end; ++i) {
         load_queries(blocks_[i], head, memory);
         for (int64_t j = work.keys; j < work.keys_end && j <= i; ++j) meet(memory, blocks_[i], blocks_[j], j - work.keys, i == j);
-        finish_queries(work, blocks_[i], head, memory.dquery_turned);
+        turn_words(memory.dquery_turned, dim_, filled_rows(blocks_[i].rows), kBlock, memory.dquery, dim_);
+        finish_rows(!work.first, work.last_of_queries, blocks_[i], head * shape_.head_dim, memory.dquery, scale_);
       }
     }
     for (int64_t j = work.keys; j < work.keys_end; ++j) {
       const int64_t at = (j - work.keys) * kBlock * dim_;
-      finish_rows(work.last_of_keys, blocks_[j], key_at, memory.dkey + at, scale_);
-      finish_rows(work.last_of_keys, blocks_[j], value_at, memory.dvalue + at, 1.0F);
+      finish_rows(false, work.last_of_keys, blocks_[j], key_at, memory.dkey + at, scale_);
+      finish_rows(false, work.last_of_keys, blocks_[j], value_at, memory.dvalue + at, 1.0F);
     }
   }
 
@@ -160,21 +165,41 @@ class Backward {
     if (first) {
       __builtin_memset(sum, 0, sizeof(float) * kBlock * dim_);
     } else {
-      interleave_rows<1>(partial_ + b.token * shape_.token_stride + at, shape_.token_stride, b.rows, shape_.head_dim, sum, dim_);
+      copy_block(partial_ + b.token * shape_.token_stride + at, shape_.token_stride, b.rows, shape_.head_dim, sum, dim_);
     }
   }
 
-  void finish_rows(bool last, const Block& b, int64_t at, const float* sum, float scale) const {
+  // The rows of this task: with what earlier waves left, if `add`; to the gradient, or to the waves to come.
+  void finish_rows(bool add, bool last, const Block& b, int64_t at, float* sum, float scale) const {
     for (int64_t r = 0; r < b.rows; ++r) {
       const int64_t to = (b.token + r) * shape_.token_stride + at;
-      for (int64_t c = 0; c < shape_.head_dim; ++c) {
-        if (last) {
-          store(dqkv_ + to + c, sum[r * dim_ + c] * scale);
-        } else {
-          partial_[to + c] = sum[r * dim_ + c];
-        }
+      float* row = sum + r * dim_;
+      if (add) {
+        for (int64_t c = 0; c < shape_.head_dim; ++c) row[c] += partial_[to + c];
+      }
+      if (last) {
+        scale_row(row, scale, shape_.head_dim, dqkv_ + to);
+      } else {
+        convert_row(row, shape_.head_dim, partial_ + to);
       }
     }
+  }
+
+  // Rows as the right side of a product over tokens.
+  static AYAR_INLINE const Element* interleaved(const Element* plain, int64_t rows, int64_t dim, Element* to) {
+    if constexpr (kDepth == 1) {
+      return plain;
+    } else {
+      interleave_block(plain, rows, dim, to);
+      return to;
+    }
+  }
+
+  void load_block(const T* from, int64_t stride, int64_t rows, const Memory& memory, Element* interleaved_rows, Element* turned) const {
+    Element* plain = kDepth == 1 ? interleaved_rows : memory.plain;
+    copy_block(from, stride, rows, shape_.head_dim, plain, dim_);
+    interleaved(plain, rows, dim_, interleaved_rows);
+    turn_words(plain, filled_rows(rows), dim_ / kDepth, dim_ / kDepth, turned, kBlock);
   }
 
   void load_queries(const Block& b, int64_t head, const Memory& memory) const {
@@ -182,10 +207,8 @@ class Backward {
     const T* query = qkv_ + b.token * shape_.token_stride + head * shape_.head_dim;
     const T* dy = dy_ + b.token * y_stride + head * shape_.head_dim;
     const T* y = y_ + b.token * y_stride + head * shape_.head_dim;
-    interleave_rows<kDepth>(query, shape_.token_stride, b.rows, shape_.head_dim, memory.query, dim_);
-    transpose_rows<kDepth>(query, shape_.token_stride, b.rows, shape_.head_dim, memory.query_turned, dim_);
-    interleave_rows<kDepth>(dy, y_stride, b.rows, shape_.head_dim, memory.dy, dim_);
-    transpose_rows<kDepth>(dy, y_stride, b.rows, shape_.head_dim, memory.dy_turned, dim_);
+    load_block(query, shape_.token_stride, b.rows, memory, memory.query, memory.query_turned);
+    load_block(dy, y_stride, b.rows, memory, memory.dy, memory.dy_turned);
     for (int64_t r = 0; r < kBlock; ++r) {
       const bool is_row = r < b.rows;
       memory.logsumexp[r] = is_row ? logsumexp_[(b.token + r) * shape_.num_heads + head] * kLog2E : __builtin_inff();  // p = 0
@@ -256,20 +279,6 @@ class Backward {
       for (int m = 0; m < kTileRows; ++m) {
         const float earliest = r + m >= keys ? static_cast<float>(kBlock) : (diagonal ? static_cast<float>(r + m) : 0.0F);
         tile[m][i] = query < earliest ? Floats{} : tile[m][i];
-      }
-    }
-  }
-
-  void finish_queries(const Work& work, const Block& b, int64_t head, const float* turned) const {
-    for (int64_t r = 0; r < b.rows; ++r) {
-      const int64_t to = (b.token + r) * shape_.token_stride + head * shape_.head_dim;
-      for (int64_t c = 0; c < shape_.head_dim; ++c) {
-        const float sum = turned[c * kBlock + r] + (work.first ? 0.0F : partial_[to + c]);
-        if (work.last_of_queries) {
-          store(dqkv_ + to + c, sum * scale_);
-        } else {
-          partial_[to + c] = sum;
-        }
       }
     }
   }

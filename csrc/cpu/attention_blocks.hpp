@@ -35,56 +35,61 @@ AYAR_INLINE void list_blocks(View cu_seqlens, Block* blocks) {
   }
 }
 
-AYAR_INLINE void convert(const float* from, float* to) {
-  *to = *from;
-}
-AYAR_INLINE void convert(const bfloat16* from, float* to) {
-  *to = load(from);
-}
-AYAR_INLINE void convert(const bfloat16* from, bfloat16* to) {
-  *to = *from;
+// Rows of a block that are filled, with zeros where the block has none: whole registers, of pairs too.
+AYAR_INLINE int64_t filled_rows(int64_t rows) {
+  return round_up(rows, 2 * kLanes);
 }
 
-// A block as rows in groups of kDepth, interleaved element by element:  to[(r / kDepth) · stride + c][r % kDepth].  kDepth = 1 copies.
-// Fills kBlock × stride elements: what the block does not have is zero.
-template <int kDepth, class T, class Element>
-AYAR_INLINE void interleave_rows(const T* from, int64_t from_stride, int64_t rows, int64_t cols, Element* to, int64_t stride) {
-  if (rows < kBlock || cols < stride) __builtin_memset(to, 0, sizeof(Element) * kBlock * stride);
-  if constexpr (kDepth == 1) {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < cols; ++c) convert(from + r * from_stride + c, to + r * stride + c);
-    }
-  } else {
-    static_assert(kDepth == 2 && sizeof(T) == 2 && sizeof(Element) == 2);
-    for (int64_t r = 0; r < rows; r += 2) {
-      const T* even = from + r * from_stride;
-      const T* odd = even + from_stride;
-      Element* pair = to + r * stride;
-      if (r + 1 < rows) {
-        for (int64_t c = 0; c < cols; ++c) {
-          convert(even + c, pair + 2 * c);
-          convert(odd + c, pair + 2 * c + 1);
-        }
-      } else {
-        for (int64_t c = 0; c < cols; ++c) convert(even + c, pair + 2 * c);
-      }
+AYAR_INLINE void convert_row(const float* from, int64_t cols, float* to) {
+  __builtin_memcpy(to, from, sizeof(float) * cols);
+}
+AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, bfloat16* to) {
+  __builtin_memcpy(to, from, sizeof(bfloat16) * cols);
+}
+AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, float* to) {
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) store_vector(to + c, load_vector(from + c));
+  for (; c < cols; ++c) to[c] = load(from + c);
+}
+
+// A block of one head, out of a matrix of many, as rows of `dim` elements.
+template <class T, class Element>
+AYAR_INLINE void copy_block(const T* from, int64_t from_stride, int64_t rows, int64_t cols, Element* to, int64_t dim) {
+  for (int64_t r = 0; r < rows; ++r) {
+    convert_row(from + r * from_stride, cols, to + r * dim);
+    if (cols < dim) __builtin_memset(to + r * dim + cols, 0, sizeof(Element) * (dim - cols));
+  }
+  __builtin_memset(to + rows * dim, 0, sizeof(Element) * (filled_rows(rows) - rows) * dim);
+}
+
+// Two rows become one, element by element: rows that a product takes as its right side.
+AYAR_INLINE void interleave_block(const bfloat16* from, int64_t rows, int64_t dim, bfloat16* to) {
+  for (int64_t r = 0; r < filled_rows(rows); r += 2) {
+    for (int64_t c = 0; c < dim; c += kLanes) {
+      Halves even, odd;
+      __builtin_memcpy(&even, from + r * dim + c, sizeof even);
+      __builtin_memcpy(&odd, from + (r + 1) * dim + c, sizeof odd);
+      const Words pairs = __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words) << 16;
+      __builtin_memcpy(to + r * dim + 2 * c, &pairs, sizeof pairs);
     }
   }
 }
 
-// A block turned over:  to[(c / kDepth) · kBlock + r][c % kDepth].  Fills kBlock × padded_cols elements, as above.
-template <int kDepth, class T, class Element>
-AYAR_INLINE void transpose_rows(const T* from, int64_t from_stride, int64_t rows, int64_t cols, Element* to, int64_t padded_cols) {
-  if (rows < kBlock || cols < padded_cols) __builtin_memset(to, 0, sizeof(Element) * kBlock * padded_cols);
-  const int64_t whole = cols / kDepth;
-  for (int64_t group = 0; group < whole; ++group) {
-    for (int64_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 2
-      for (int64_t i = 0; i < kDepth; ++i) convert(from + r * from_stride + group * kDepth + i, to + (group * kBlock + r) * kDepth + i);
+// Matrix of 32-bit words turned over: to[c][r] = from[r][c]. rows: a multiple of kLanes.
+AYAR_INLINE void turn_words(const void* from, int64_t rows, int64_t cols, int64_t from_stride, void* to, int64_t to_stride) {
+  const auto* source = static_cast<const char*>(from);
+  auto* target = static_cast<char*>(to);
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) {
+    for (int64_t r = 0; r < rows; r += kLanes) {
+      Floats tile[kLanes];
+      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(&tile[i], source + 4 * ((r + i) * from_stride + c), sizeof tile[i]);
+      transpose(tile);
+      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(target + 4 * ((c + i) * to_stride + r), &tile[i], sizeof tile[i]);
     }
   }
-  if (kDepth > 1 && cols % kDepth != 0) {
-    for (int64_t r = 0; r < rows; ++r) convert(from + r * from_stride + cols - 1, to + (whole * kBlock + r) * kDepth);
+  for (; c < cols; ++c) {
+    for (int64_t r = 0; r < rows; ++r) __builtin_memcpy(target + 4 * (c * to_stride + r), source + 4 * (r * from_stride + c), 4);
   }
 }
 

@@ -43,9 +43,16 @@ class Forward {
     const Block& b = blocks_[block];
     const T* key = qkv_ + b.token * shape_.token_stride + (shape_.num_heads + kv_head) * shape_.head_dim;
     const T* value = key + shape_.num_kv_heads * shape_.head_dim;
-    const int64_t at = (kv_head * num_blocks_ + block) * block_size_;
-    transpose_rows<kDepth>(key, shape_.token_stride, b.rows, shape_.head_dim, keys_ + at, shape_.padded_dim);
-    interleave_rows<kDepth>(value, shape_.token_stride, b.rows, shape_.head_dim, values_ + at, shape_.padded_dim);
+    const int64_t at = (kv_head * num_blocks_ + block) * block_size_, dim = shape_.padded_dim;
+    auto* rows = scratch<Element>(Scratch::task, block_size_);
+    copy_block(key, shape_.token_stride, b.rows, shape_.head_dim, rows, dim);
+    turn_words(rows, filled_rows(b.rows), dim / kDepth, dim / kDepth, keys_ + at, kBlock);
+    if constexpr (kDepth == 1) {
+      copy_block(value, shape_.token_stride, b.rows, shape_.head_dim, values_ + at, dim);
+    } else {
+      copy_block(value, shape_.token_stride, b.rows, shape_.head_dim, rows, dim);
+      interleave_block(rows, b.rows, dim, values_ + at);
+    }
   }
 
   struct Rows {      // what one task holds of its query block
@@ -61,8 +68,8 @@ class Forward {
     auto* memory = scratch<float>(Scratch::task, 2 * kBlock * dim + 2 * kBlock);
     const Rows rows{reinterpret_cast<Element*>(memory), memory + kBlock * dim, memory + 2 * kBlock * dim,
                     memory + 2 * kBlock * dim + kBlock};
-    interleave_rows<1>(qkv_ + b.token * shape_.token_stride + head * shape_.head_dim, shape_.token_stride, b.rows, shape_.head_dim,
-                       rows.query, dim);
+    copy_block(qkv_ + b.token * shape_.token_stride + head * shape_.head_dim, shape_.token_stride, b.rows, shape_.head_dim, rows.query,
+               dim);
     __builtin_memset(rows.output, 0, sizeof(float) * kBlock * dim);
     for (int64_t r = 0; r < kBlock; ++r) {
       rows.highest[r] = -__builtin_inff();
@@ -134,7 +141,7 @@ class Forward {
       const int64_t at = (b.token + r) * shape_.num_heads + head;
       const float* output = rows.output + r * shape_.padded_dim;
       const float reciprocal = 1 / rows.sum[r];
-      for (int64_t c = 0; c < shape_.head_dim; ++c) store(y_ + at * shape_.head_dim + c, output[c] * reciprocal);
+      scale_row(output, reciprocal, shape_.head_dim, y_ + at * shape_.head_dim);
       logsumexp_[at] = rows.highest[r] * kLn2 + __builtin_logf(rows.sum[r]);
     }
   }

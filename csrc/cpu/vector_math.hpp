@@ -73,6 +73,43 @@ AYAR_INLINE Floats max_lanes(Floats v) {
   return fold_lanes(v, [](Floats a, Floats b) __attribute__((always_inline)) { return max(a, b); });
 }
 
+// to = from · scale, rounded.
+template <class T>
+AYAR_INLINE void scale_row(const float* from, float scale, int64_t cols, T* to) {
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) store_vector(to + c, load_vector(from + c) * scale);
+  for (; c < cols; ++c) store(to + c, from[c] * scale);
+}
+
+// One step of a transposition: lanes with bit kStep of b go where those without it were, and the other way round.
+#if defined(__AVX512F__)
+#define AYAR_EACH_LANE(lane)                                                                                                        \
+  lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7), lane(8), lane(9), lane(10), lane(11), lane(12), lane(13), \
+      lane(14), lane(15)
+#elif defined(__AVX2__)
+#define AYAR_EACH_LANE(lane) lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7)
+#else
+#define AYAR_EACH_LANE(lane) lane(0), lane(1), lane(2), lane(3)
+#endif
+template <int kStep>
+AYAR_INLINE void exchange_lanes(Floats& a, Floats& b) {
+#define AYAR_LOW(i) (((i) & kStep) != 0 ? kLanes + (i) - kStep : (i))
+#define AYAR_HIGH(i) (((i) & kStep) != 0 ? kLanes + (i) : (i) + kStep)
+  const Floats low = __builtin_shufflevector(a, b, AYAR_EACH_LANE(AYAR_LOW));
+  b = __builtin_shufflevector(a, b, AYAR_EACH_LANE(AYAR_HIGH));
+  a = low;
+#undef AYAR_LOW
+#undef AYAR_HIGH
+}
+template <int kStep = kLanes / 2>
+AYAR_INLINE void transpose(Floats (&tile)[kLanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & kStep) == 0) exchange_lanes<kStep>(tile[i], tile[i + kStep]);
+  }
+  if constexpr (kStep > 1) transpose<kStep / 2>(tile);
+}
+
 constexpr float kLog2E = 0x1.715476p0F, kLn2 = 0x1.62e43p-1F;
 constexpr float kRound = 0x1.8p23F;  // adding it leaves the nearest integer in the low bits of the sum
 

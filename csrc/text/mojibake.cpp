@@ -60,7 +60,7 @@ enum class Verdict : uint8_t { reject, weak, likely, strong };
 // A letter of a living European language written in Latin script: what a repaired word may hold.
 bool is_european_latin(char32_t c) {
   return (c >= 0xC0 && c <= 0x17F && c != 0x138 && c != 0x149 && c != 0x17F) || (c >= 0x218 && c <= 0x21B) || c == 0x18F || c == 0x259 ||
-         c == 0x192 || (c >= 0x1A0 && c <= 0x1B0) || (c >= 0x1E00 && c <= 0x1EF9);
+         c == 0x192 || c == 0x1A0 || c == 0x1A1 || c == 0x1AF || c == 0x1B0 || (c >= 0x1E00 && c <= 0x1EF9);
 }
 
 bool is_turkish_capital(char32_t c) {
@@ -70,6 +70,18 @@ bool is_turkish_capital(char32_t c) {
 // Marks that follow a word in clean text: a letter and a few of them say nothing about the encoding.
 bool closes_a_word(char32_t c) {
   return c == 0x2026 || (c >= 0x2018 && c <= 0x201D && c != 0x201A) || c == 0x2013 || c == 0x2014 || c == 0xBB || c == 0x203A || c == 0xA0;
+}
+
+// Those, and the signs that clean text puts right behind a word or a number.
+bool may_trail_a_word(char32_t c) {
+  constexpr char32_t kSigns[] = {0xA7, 0xAC, 0xAE, 0xB0, 0xB1, 0xB2,   0xB3,   0xB5,  0xB6,
+                                 0xB9, 0xBA, 0xBC, 0xBD, 0xBE, 0x2020, 0x2021, 0x2122};
+  return closes_a_word(c) || std::find(std::begin(kSigns), std::end(kSigns), c) != std::end(kSigns);
+}
+
+// What a word is followed by when its punctuation was misread: quotation marks, dashes, daggers, an ellipsis, ‰ ‹ › € ™.
+bool is_common_punctuation(char32_t c) {
+  return (c >= 0x2010 && c <= 0x2027) || c == 0x2030 || c == 0x2039 || c == 0x203A || c == 0x20AC || c == 0x2122;
 }
 
 bool is_c1_control(char32_t c) {
@@ -108,17 +120,22 @@ Verdict judge_latin(char32_t c, const std::vector<char32_t>& continuation, const
   if (is_letter(before) && script_of(word.before) != Script::latin) return Verdict::reject;
   if (is_letter(after) && script_of(word.after) != Script::latin) return Verdict::reject;
   const bool has_control = std::any_of(continuation.begin(), continuation.end(), is_c1_control);
+  const bool is_everyday = c <= 0x17F;  // Latin-1 and Latin Extended-A: two bytes, a lead of Ã Ä Å
   if (kind == Kind::lower) {
     if (before == Kind::upper && before2 == Kind::upper) return Verdict::reject;  // ÉTÉ° is not ÉTɰ, nor MAÇÃ» MAÇû
     if (after == Kind::upper) return Verdict::weak;
-    return has_control || before == Kind::lower || after == Kind::lower ? Verdict::strong : Verdict::likely;
+    if (has_control || after == Kind::lower) return Verdict::strong;
+    if (before == Kind::lower && is_everyday) return Verdict::strong;
+    return is_everyday ? Verdict::likely : Verdict::weak;  // LÉ™
   }
   if (before == Kind::lower) return Verdict::reject;
   // A small letter among capitals (BAÄžI) is nobody's spelling.
   const bool mixes_case = (before == Kind::upper || after == Kind::upper) && kind_of(continuation.back()) == Kind::lower;
-  if (has_control || mixes_case || after == Kind::lower) return Verdict::strong;
+  if (has_control || mixes_case) return Verdict::strong;
+  if (after == Kind::lower) return before == Kind::upper && before2 == Kind::upper ? Verdict::weak : Verdict::strong;
   // Ã– among capitals may be a letter and a dash, Ä° behind them a letter and a degree sign.
-  return is_letter(after) || is_turkish_capital(c) ? Verdict::likely : Verdict::reject;
+  if (is_letter(after) || is_turkish_capital(c)) return Verdict::likely;
+  return is_everyday && !may_trail_a_word(continuation.back()) ? Verdict::likely : Verdict::reject;
 }
 
 Verdict judge_other_script(char32_t c, const Neighbours& word) {
@@ -134,8 +151,11 @@ Verdict judge_other_script(char32_t c, const Neighbours& word) {
 }
 
 Verdict judge_symbol(char32_t c, const std::vector<char32_t>& continuation, const Neighbours& word) {
-  if (continuation.size() > 1) {  // hâlâ…” is no fraction
-    return std::all_of(continuation.begin(), continuation.end(), closes_a_word) ? Verdict::weak : Verdict::strong;
+  if (continuation.size() > 2) return Verdict::strong;
+  if (continuation.size() == 2) {
+    if (std::all_of(continuation.begin(), continuation.end(), closes_a_word)) return Verdict::weak;  // hâlâ…” is no fraction
+    const bool is_sure = !is_letter(kind_of(word.before)) || is_common_punctuation(c) || is_c1_control(continuation[0]);
+    return is_sure ? Verdict::strong : Verdict::weak;  // nor hâlâ•• a box
   }
   if (is_c1_control(continuation[0])) return Verdict::strong;
   if (c > 0xBF) return Verdict::reject;

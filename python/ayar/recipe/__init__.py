@@ -1,0 +1,3 @@
+"""A recipe: everything that decides what a run does, in one validated, immutable object."""
+
+#

@@ -25,8 +25,8 @@ def test_an_exponent_makes_a_number(text: str) -> None:
     [
         ("", ["empty", "task: classify"]),
         ("# only a comment\n", ["empty"]),
-        ("- a\n- b\n", ["sequence"]),
-        ("just words", ["scalar"]),
+        ("- a\n- b\n", ["holds a seq"]),
+        ("just words", ["holds a str"]),
         ("data: [a.csv\ntask: classify\n", ["line 2", "line 1", "bracket"]),
         ("a: 'x\n", ["not valid YAML"]),
         ("seed: 1\ntask: x\nseed: 2\n", ["line 3", "seed", "twice", "line 1"]),

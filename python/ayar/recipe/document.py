@@ -10,6 +10,7 @@ import yaml
 from ayar.errors import RecipeError
 
 Key = tuple[str | int, ...]
+SHORTEST = "The shortest one has two lines: `data: messages.csv` and `task: classify`."
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ def parse_document(text: str, name: str) -> Document:
     except yaml.YAMLError as error:
         raise RecipeError(f"{name}: not valid YAML: {' '.join(str(error).split())}.") from None
     if root is None:
-        raise RecipeError(f"{name}: the recipe is empty. The shortest one has two lines: `data: messages.csv` and `task: classify`.")
+        raise RecipeError(f"{name}: the recipe is empty. {SHORTEST}")
     if not isinstance(root, yaml.MappingNode):
-        raise RecipeError(f"{name}: a recipe is a list of `key: value` lines; this file holds a {root.id}.")
+        raise RecipeError(f"{name}: a recipe is a list of `key: value` lines; this file holds a {root.tag.rpartition(':')[2]}.")
     _number_lines(root, (), document, set())
     return document
 

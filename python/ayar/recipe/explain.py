@@ -22,10 +22,8 @@ def explain_text(schema: type[Settings]) -> str:
         if section:
             lines += ["", f"{section}:  # {_section_meaning(schema, section)}"]
         for setting in settings:
-            lines += [
-                f"{indent}# {setting.meaning} [{setting.kind}]",
-                f"{indent}{'.'.join(setting.path[bool(section) :])}: {_default(setting)}",
-            ]
+            name = ".".join(setting.path[bool(section) :])
+            lines += [f"{indent}# {setting.meaning} [{setting.kind}]", f"{indent}{name}: {_default(setting)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -34,9 +32,9 @@ def explain_markdown(schema: type[Settings]) -> str:
     for section, settings in _sections(schema):
         lines.append(f"## `{section}`\n\n{_section_meaning(schema, section)}\n" if section else "## Top level\n")
         lines += ["| setting | values | default | meaning |", "|---|---|---|---|"]
-        lines += [
-            f"| `{setting.name}` | {_cell(setting.kind)} | {_code(_default(setting))} | {_cell(setting.meaning)} |" for setting in settings
-        ]
+        for setting in settings:
+            cells = (f"`{setting.name}`", _cell(setting.kind), f"`{_cell(_default(setting))}`", _cell(setting.meaning))
+            lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -57,7 +55,3 @@ def _default(setting: Setting) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def _code(text: str) -> str:
-    return f"`{_cell(text)}`" if text else ""

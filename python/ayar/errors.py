@@ -25,3 +25,9 @@ class ShapeError(AyarError, ValueError):
 
 class BackendError(AyarError, RuntimeError):
     """The wanted kernels are not usable here."""
+
+
+class Interrupted(AyarError):
+    """The user stopped the work (Ctrl-C or SIGTERM). Says how to go on."""
+
+    exit_code = 130

@@ -48,7 +48,9 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def ayar(version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False) -> None:
+def ayar(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
     pass
 
 
@@ -153,7 +155,9 @@ def recipe(
 @command
 def export(
     recipe: RecipeFile,
-    folder: Annotated[Path | None, typer.Option("--to", help="Where to write; default: merged/ in the run folder.", show_default=False)] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--to", help="Where to write; default: merged/ in the run folder.", show_default=False)
+    ] = None,
 ) -> None:
     """Merge the adapter into the model's weights: a folder that transformers, vLLM and other engines load."""
     from ayar import pipeline

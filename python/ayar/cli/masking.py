@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from ayar.cli.console import count, heading, out
-from ayar.pipeline.inspect import Example
+from ayar.pipeline.inspection import Example
 
 
 def show_examples(examples: list[Example]) -> None:

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from ayar.cli.console import count, duration, heading, out, size, table
-from ayar.pipeline.doctor import Check
+from ayar.pipeline.diagnosis import Check
 from ayar.pipeline.plan import Plan
 
 
@@ -11,7 +11,9 @@ def show_plan(plan: Plan) -> None:
     heading("Plan")
     out.print(f"  {count(plan.rows_train)} rows to train on, {count(plan.rows_test)} held out to test")
     share = plan.trained_tokens / max(plan.tokens, 1)
-    out.print(f"  {count(plan.tokens)} tokens an epoch, all computed, none padding; {share:.1%} of them are learnt, the rest is what stands before")
+    out.print(
+        f"  {count(plan.tokens)} tokens an epoch, all computed, none padding; {share:.1%} of them are learnt, the rest is what stands before"
+    )
     out.print(f"  {count(plan.steps)} steps of about {count(plan.tokens_per_step)} tokens, {count(plan.epochs)} epochs")
     out.print(f"  {count(plan.trainable_parameters)} trained parameters")
     out.print(f"  about {duration(plan.seconds)}, about {size(plan.memory_bytes)} of memory ({size(plan.memory_available)} free)")

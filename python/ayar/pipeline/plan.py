@@ -91,7 +91,9 @@ def measured_flops_per_second(config: ModelConfig, lora: LoraSettings, dtype: to
     return flops / statistics.median(seconds[1:])  # the first one warms up
 
 
-def training_seconds(config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, tokens: int, trained_tokens: int, mean_length: float) -> float:
+def training_seconds(
+    config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, tokens: int, trained_tokens: int, mean_length: float
+) -> float:
     """For ``tokens`` in all, over all epochs."""
     flops = step_flops(config, lora, tokens, trained_tokens, mean_length)
     return flops / (measured_flops_per_second(config, lora, dtype) * _PRODUCTS_SHARE)

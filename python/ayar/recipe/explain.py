@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from ayar.recipe.schema_walk import Setting, section_of, settings_of
+from ayar.recipe.schema_walk import Setting, settings_of
 from ayar.settings import Settings
 
 _PAGE_HEAD = """# The recipe
@@ -45,8 +45,7 @@ def _sections(schema: type[Settings]) -> list[tuple[str, list[Setting]]]:
 
 
 def _section_meaning(schema: type[Settings], section: str) -> str:
-    model = section_of(schema.model_fields[section])
-    return " ".join((model.__doc__ or "").split()) if model else ""
+    return schema.model_fields[section].description or ""
 
 
 def _default(setting: Setting) -> str:

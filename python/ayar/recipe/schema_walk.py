@@ -35,7 +35,7 @@ class Setting:
     @cached_property
     def kind(self) -> str:
         """The accepted values in words: "whole number ≥ 1", "classify | complete", "path, or null"."""
-        bounds = [f"{sign} {getattr(bound, attribute):g}" for bound in self.field.metadata for sign, attribute in _bound(bound)]
+        bounds = [f"{sign} {as_yaml(getattr(bound, attribute))}" for bound in self.field.metadata for sign, attribute in _bound(bound)]
         return " ".join([_in_words(self.field.annotation), " and ".join(bounds)]).strip()
 
     @property

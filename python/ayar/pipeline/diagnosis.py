@@ -51,7 +51,9 @@ def _processor() -> Iterator[Check]:
         return
     flags = set(native.cpu_flags())
     yield Check("native core", "usable")
-    yield Check("processor", f"{native.cpu_model()}; {', '.join(flag for flag in _TELLING_FLAGS if flag in flags) or 'no vector extension'}")
+    yield Check(
+        "processor", f"{native.cpu_model()}; {', '.join(flag for flag in _TELLING_FLAGS if flag in flags) or 'no vector extension'}"
+    )
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Check("threads", f"{native.thread_count()} of {allowed} processors that this process may use")
 

@@ -5,7 +5,10 @@
 #include "bindings/module.hpp"
 #include "bindings/view_caster.hpp"
 #include "core/cpu_features.hpp"
+#include "cpu/adamw.hpp"
 #include "cpu/rms_norm.hpp"
+#include "cpu/rope.hpp"
+#include "cpu/swiglu.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -42,6 +45,13 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(rms_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
   BIND_EACH_ISA(rms_norm_backward_input, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);
   BIND_EACH_ISA(rms_norm_backward_weight, "dy"_a, "x"_a, "rstd"_a, "dweight"_a);
+  BIND_EACH_ISA(rope_forward, "x"_a, "cos"_a, "sin"_a, "position_ids"_a, "num_rotated_heads"_a, "y"_a);
+  BIND_EACH_ISA(rope_backward, "dy"_a, "cos"_a, "sin"_a, "position_ids"_a, "num_rotated_heads"_a, "dx"_a);
+  BIND_EACH_ISA(swiglu_forward, "gate_up"_a, "y"_a);
+  BIND_EACH_ISA(swiglu_backward, "dy"_a, "gate_up"_a, "dgate_up"_a);
+  BIND_EACH_ISA(adamw, "parameter"_a, "gradient"_a, "exp_avg"_a, "exp_avg_sq"_a, "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a,
+                "weight_decay"_a, "step"_a);
+  BIND_EACH_ISA(square_sum, "x"_a);
 }
 
 }  // namespace ayar

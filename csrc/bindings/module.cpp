@@ -16,4 +16,7 @@ PYBIND11_MODULE(_native, module) {
   module.def("cpu_model", &ayar::cpu_model);
   module.def("cpu_flags", &ayar::cpu_flags);
   ayar::bind_cpu(module.def_submodule("cpu", "Training kernels, one submodule an instruction set"));
+#if defined(AYAR_HAS_CUDA)
+  ayar::bind_cuda(module.def_submodule("cuda", "CUDA kernels"));
+#endif
 }

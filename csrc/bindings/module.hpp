@@ -4,4 +4,5 @@
 
 namespace ayar {
 void bind_cpu(pybind11::module_ module);
+void bind_cuda(pybind11::module_ module);  // only where the CUDA kernels were built
 }  // namespace ayar

@@ -13,8 +13,8 @@ def say_error(message: str) -> None:
     err.print(message, markup=False, soft_wrap=True)
 
 
-def heading(text: str) -> None:
-    out.print(f"\n[bold]{text}[/]")
+def heading(text: str, console: Console = out) -> None:
+    console.print(f"\n[bold]{text}[/]")
 
 
 def table(*columns: str, numbers: tuple[int, ...] = ()) -> Table:

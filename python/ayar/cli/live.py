@@ -1,10 +1,10 @@
-"""Progress while a command works: a live line on a terminal, plain lines elsewhere."""
+"""Progress while a command works: a live line on a terminal, plain lines elsewhere. All of it on stderr: stdout holds results only."""
 
 import time
 from types import TracebackType
 from typing import Any, Self
 
-from rich.live import Live as RichLive
+from rich.live import Live as LiveDisplay
 from rich.text import Text
 
 from ayar.cli.console import count, duration, err
@@ -13,37 +13,61 @@ from ayar.pipeline.events import Note, StageDone, StageStarted
 from ayar.pipeline.plan import Plan
 
 _SPARKS = "▁▂▃▄▅▆▇█"
-_WIDTH = 32
-_PLAIN_INTERVAL = 10.0  # seconds between plain lines
+_SPARKLINE_WIDTH = 24
+_PLAIN_INTERVAL = 10.0  # seconds between two plain lines of the same kind
 
 
 class Live:
-    """A progress callback. Lines go to stderr, so that stdout holds results only."""
+    """A progress callback, and the display that it writes to."""
 
     def __init__(self) -> None:
-        self._live: RichLive | None = None
+        self._display: LiveDisplay | None = None
         self._losses: list[float] = []
-        self._last_line = 0.0
+        self._last_plain = float("-inf")
 
     def __enter__(self) -> Self:
         if err.is_terminal:
-            self._live = RichLive(console=err, refresh_per_second=4, transient=True)
-            self._live.start()
+            self._display = LiveDisplay(console=err, refresh_per_second=8, transient=True)
+            self._display.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
 
     def __call__(self, event: Any) -> None:
         match event:
             case Note(text):
-                self._line(text)
+                self._say(Text(text))
             case StageStarted(name):
-                self._now(f"{name} ...")
+                self._now(Text(f"{name} …"))
             case StageDone(name, rows_in, rows_out, seconds):
-                change = f"{count(rows_in)} rows" + (f" → {count(rows_out)}" if rows_out != rows_in else "")
-                self._line(f"  {name:<11}{change}, {duration(seconds)}")
+                change = f" → {count(rows_out)}" if rows_out != rows_in else ""
+                self._say(Text(f"  {name:<11}{count(rows_in)}{change} rows, {duration(seconds)}"))
             case Plan():
-                show_plan(event)
+                show_plan(event, err)
+
+    def _say(self, line: Text) -> None:
+        """A line that stays."""
+        err.print(line, soft_wrap=True)
+
+    def _now(self, line: Text, is_last: bool = False) -> None:
+        """The line of the moment: replaced by the next one on a terminal, printed now and then elsewhere."""
+        if self._display is not None:
+            self._display.update(line)
+        elif is_last or time.monotonic() - self._last_plain >= _PLAIN_INTERVAL:
+            self._last_plain = time.monotonic()
+            self._say(line)
+
+
+def sparkline(values: list[float], width: int = _SPARKLINE_WIDTH) -> str:
+    """The course of a number in one line: each mark is the mean of its share of ``values``, the highest mark their largest mean."""
+    if not values:
+        return ""
+    width = min(width, len(values))
+    edges = [len(values) * place // width for place in range(width + 1)]
+    means = [sum(values[first:last]) / (last - first) for first, last in zip(edges, edges[1:], strict=False)]
+    low, high = min(means), max(means)
+    scale = (len(_SPARKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_SPARKS[round((mean - low) * scale)] for mean in means)

@@ -1,5 +1,6 @@
 """What is said before work starts: what a run will do and take, what an estimate found, what the doctor found."""
 
+from rich.console import Console
 from rich.text import Text
 
 from ayar.cli.console import count, duration, heading, out, size, table
@@ -7,16 +8,17 @@ from ayar.pipeline.diagnosis import Check
 from ayar.pipeline.plan import Plan
 
 
-def show_plan(plan: Plan) -> None:
-    heading("Plan")
-    out.print(f"  {count(plan.rows_train)} rows to train on, {count(plan.rows_test)} held out to test")
+def show_plan(plan: Plan, console: Console = out) -> None:
+    heading("Plan", console)
     share = plan.trained_tokens / max(plan.tokens, 1)
-    out.print(
-        f"  {count(plan.tokens)} tokens an epoch, all computed, none padding; {share:.1%} of them are learnt, the rest is what stands before"
-    )
-    out.print(f"  {count(plan.steps)} steps of about {count(plan.tokens_per_step)} tokens, {count(plan.epochs)} epochs")
-    out.print(f"  {count(plan.trainable_parameters)} trained parameters")
-    out.print(f"  about {duration(plan.seconds)}, about {size(plan.memory_bytes)} of memory ({size(plan.memory_available)} free)")
+    for line in (
+        f"{count(plan.rows_train)} rows to train on, {count(plan.rows_test)} held out to test",
+        f"{count(plan.tokens)} tokens an epoch, none of them padding; {share:.1%} are learnt, the others stand before them",
+        f"{count(plan.steps)} steps of about {count(plan.tokens_per_step)} tokens, {count(plan.epochs)} epochs",
+        f"{count(plan.trainable_parameters)} trained parameters",
+        f"about {duration(plan.seconds)}, about {size(plan.memory_bytes)} of memory ({size(plan.memory_available)} free)",
+    ):
+        console.print(f"  {line}")
 
 
 def show_estimate(plan: Plan) -> None:

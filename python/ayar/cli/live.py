@@ -9,8 +9,9 @@ from rich.text import Text
 
 from ayar.cli.console import count, duration, err
 from ayar.cli.opening import show_plan
-from ayar.pipeline.events import Note, StageDone, StageStarted
+from ayar.pipeline.events import Note
 from ayar.pipeline.plan import Plan
+from ayar.train.progress import CheckpointWritten, EvaluationDone, Started, StepDone
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_WIDTH = 24
@@ -40,13 +41,20 @@ class Live:
         match event:
             case Note(text):
                 self._say(Text(text))
-            case StageStarted(name):
-                self._now(Text(f"{name} …"))
-            case StageDone(name, rows_in, rows_out, seconds):
-                change = f" → {count(rows_out)}" if rows_out != rows_in else ""
-                self._say(Text(f"  {name:<11}{count(rows_in)}{change} rows, {duration(seconds)}"))
             case Plan():
                 show_plan(event, err)
+            case Started():
+                self._losses.clear()
+            case StepDone():
+                self._losses.append(event.loss)
+                self._now(_step_line(event, self._losses), is_last=event.step == event.total_steps)
+            case EvaluationDone(step, loss):
+                self._say(Text(f"  after step {step}: loss on held-out rows {loss:.3f}"))
+            case CheckpointWritten():
+                pass  # said only when it matters: in the message of an interrupted run
+            case {"stage": stage, "rows_in": rows_in, "rows_out": rows_out}:
+                change = f" → {count(rows_out)}" if rows_out != rows_in else ""
+                self._say(Text(f"  {stage:<10} {count(rows_in)}{change} rows"))
 
     def _say(self, line: Text) -> None:
         """A line that stays."""
@@ -59,6 +67,16 @@ class Live:
         elif is_last or time.monotonic() - self._last_plain >= _PLAIN_INTERVAL:
             self._last_plain = time.monotonic()
             self._say(line)
+
+
+def _step_line(event: StepDone, losses: list[float]) -> Text:
+    return Text.assemble(
+        f"  step {event.step}/{event.total_steps}  ",
+        ("loss ", "dim"),
+        (f"{event.loss:.3f} ", "bold"),
+        (f"{sparkline(losses)}  ", "green"),
+        (f"{count(event.tokens_per_second)} tokens/s, {duration(event.seconds_left)} left", "dim"),
+    )
 
 
 def sparkline(values: list[float], width: int = _SPARKLINE_WIDTH) -> str:

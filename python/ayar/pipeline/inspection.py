@@ -5,6 +5,11 @@ from itertools import groupby
 
 import numpy as np
 
+from ayar.data.pack import IGNORE_INDEX, tokenize
+from ayar.pipeline.events import Progress, silent
+from ayar.pipeline.preparation import prepared_in_memory
+from ayar.recipe import Recipe
+
 
 @dataclass(frozen=True)
 class Example:
@@ -16,16 +21,28 @@ class Example:
     trained_tokens: int
 
 
-def example(id: str, rendered: str, labels: np.ndarray, spans: np.ndarray, ignore_index: int = -100) -> Example:
-    """labels: (n,) the packer's, ignore_index where nothing is learnt. spans: (n, 2) byte ranges of the same tokens in ``rendered``."""
+def inspect(recipe: Recipe, rows: int = 3, progress: Progress = silent) -> list[Example]:
+    """The first ``rows`` training rows. Nothing is written to disk."""
+    model, made = prepared_in_memory(recipe, progress)
+    shown = made.train.slice(0, rows)
+    examples = tokenize(shown, model.tokenizer)
+    found = []
+    for row, (name, rendered) in enumerate(zip(shown["id"].to_pylist(), shown["rendered"].to_pylist(), strict=True)):
+        spans = model.tokenizer.encode_with_offsets(rendered)[1]
+        labels = examples.labels[examples.offsets[row] : examples.offsets[row + 1]]
+        found.append(Example(name, pieces(rendered, labels, spans), len(labels), int((labels != IGNORE_INDEX).sum())))
+    return found
+
+
+def pieces(rendered: str, labels: np.ndarray, spans: np.ndarray) -> tuple[tuple[str, bool], ...]:
+    """labels: (n,) of the tokens of ``rendered``. spans: (n, 2) their byte ranges in it. The pieces joined are ``rendered``."""
     text = rendered.encode()
-    trained = labels != ignore_index
-    pieces: list[tuple[str, bool]] = []
+    cut: list[tuple[str, bool]] = []
     place = 0
-    for is_trained, tokens in groupby(range(len(labels)), key=lambda token: bool(trained[token])):
+    for is_trained, tokens in groupby(range(len(labels)), key=lambda token: bool(labels[token] != IGNORE_INDEX)):
         end = int(spans[list(tokens)[-1], 1])
-        pieces.append((text[place:end].decode("utf-8", "replace"), is_trained))
+        cut.append((text[place:end].decode("utf-8", "replace"), is_trained))
         place = end
     if place < len(text):
-        pieces.append((text[place:].decode("utf-8", "replace"), False))
-    return Example(id, tuple(pieces), len(labels), int(trained.sum()))
+        cut.append((text[place:].decode("utf-8", "replace"), False))
+    return tuple(cut)

@@ -9,11 +9,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ayar.errors import ModelError
+from ayar.errors import ModelError, RecipeError
 from ayar.model.adapters import AdapterParameters
 from ayar.model.decoder import Decoder
-from ayar.pipeline.base_model import BaseModel
-from ayar.pipeline.run_folder import replaced
+from ayar.pipeline.base_model import BaseModel, base_model
+from ayar.pipeline.evaluation import require_adapter
+from ayar.pipeline.events import Progress, silent
+from ayar.pipeline.run_folder import RunFolder, replaced
+from ayar.recipe import Recipe
 
 _PROBE = "Ayar merges the adapter into the weights and then asks both the same question: do you agree?"
 _NOT_COPIED = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".index.json")  # weights in forms that would still be the base model's
@@ -26,6 +29,20 @@ class Exported:
     merged: Path
     adapter: Path
     logit_difference: float
+
+
+def export(recipe: Recipe, folder: Path | None = None, progress: Progress = silent) -> Exported:
+    """Writes the merged model to ``folder`` (default: merged/ in the run folder). Raises DataError where nothing has been trained yet."""
+    run = RunFolder(recipe.output)
+    require_adapter(run)
+    model = base_model(recipe, progress)
+    target = folder or run.merged
+    if target.exists() and not (target / "config.json").is_file():
+        raise RecipeError(f"{target}: exists and is no model folder. Choose another path for --to.")
+    RunFolder(target).check_writable(2 * sum(path.stat().st_size for path in model.folder.glob("*.safetensors")))
+    tuned = Decoder.load_tuned(run.adapter, torch.float32)
+    merge(model, tuned.trainable_parameters(), target)
+    return Exported(target, run.adapter, largest_logit_difference(model, tuned, target))
 
 
 def merge(model: BaseModel, adapters: AdapterParameters, folder: Path) -> None:

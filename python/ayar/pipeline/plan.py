@@ -1,15 +1,19 @@
 """How much work a training run is and what it will take: arithmetic on the rows' tokens and the model's shapes, and one short measurement."""
 
-import math
 import statistics
 import time
 from dataclasses import dataclass
 
 import torch
 
+from ayar.data.pack import Examples
 from ayar.model.adapters import TARGET_MODULES, LoraSettings, module_shapes
 from ayar.model.config import ModelConfig
 from ayar.ops import Adapter, FrozenWeight, lora_linear
+from ayar.pipeline.base_model import BaseModel
+from ayar.pipeline.memory import available_memory
+from ayar.pipeline.preparation import PreparedRows
+from ayar.recipe import Recipe
 
 # Torch, Arrow and the interpreter themselves, measured on an idle process after its first step.
 _RUNTIME_BYTES = 420_000_000
@@ -33,6 +37,7 @@ class Plan:
     seconds: float
     memory_bytes: int
     memory_available: int
+    remedies: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
@@ -99,5 +104,37 @@ def training_seconds(
     return flops / (measured_flops_per_second(config, lora, dtype) * _PRODUCTS_SHARE)
 
 
-def steps_of(packs: int, packs_per_step: int, epochs: int) -> int:
-    return epochs * math.ceil(packs / max(packs_per_step, 1))
+def plan_of(recipe: Recipe, model: BaseModel, examples: Examples, rows: PreparedRows, total_steps: int, all_tokens: int) -> Plan:
+    """total_steps, all_tokens: of all epochs, as the loop will run them."""
+    dtype = getattr(torch, recipe.train.dtype)
+    tokens, trained = int(examples.lengths.sum()), int(examples.trained_tokens.sum())
+    mean_length = float((examples.lengths**2).sum()) / max(tokens, 1)  # as a token sees it: long rows have more tokens
+    all_trained = round(trained * all_tokens / max(tokens, 1))
+    return Plan(
+        rows_train=rows.train.num_rows,
+        rows_test=rows.test.num_rows,
+        epochs=recipe.train.epochs,
+        tokens=tokens,
+        trained_tokens=trained,
+        steps=total_steps,
+        tokens_per_step=round(all_tokens / max(total_steps, 1)),
+        trainable_parameters=trainable_parameters(model.config, recipe.lora),
+        seconds=training_seconds(model.config, recipe.lora, dtype, all_tokens, all_trained, mean_length),
+        memory_bytes=memory_bytes(model.config, recipe.lora, recipe.train.tokens_per_batch, dtype),
+        memory_available=available_memory(),
+        remedies=remedies(recipe),
+    )
+
+
+def remedies(recipe: Recipe) -> tuple[str, ...]:
+    """What makes a run smaller, the cheapest first."""
+    found = []
+    if recipe.train.tokens_per_batch > recipe.format.max_tokens:
+        found.append(
+            f"train.tokens_per_batch: {recipe.format.max_tokens} (now {recipe.train.tokens_per_batch}), with train.grad_accumulation_steps raised to match"
+        )
+    if recipe.lora.layers == "all":
+        found.append("lora.layers: 8, so that only the uppermost 8 layers keep activations")
+    if recipe.train.dtype == "float32":
+        found.append("train.dtype: bfloat16, which halves weights and activations")
+    return (*found, "a smaller model")

@@ -53,6 +53,8 @@ def _sentence(
 ) -> str:
     name, first = ".".join(path), errors[0]
     where = document.where(path)
+    if not path:  # two settings that do not go together
+        return f"{document.name}: {_reason(first)}."
     if first["type"] == "extra_forbidden":
         return f"{where}: there is no setting {name}.{_nearest_key(path, settings, schema)}"
     setting = settings.get(path)

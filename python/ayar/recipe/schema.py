@@ -1,25 +1,31 @@
 """The recipe: two required lines, and one section a stage. Each section is the settings model that lives beside its stage."""
 
 from collections.abc import Mapping
-from hashlib import scrypt, sha256
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ayar.data.anonymize import AnonymizeSettings
 from ayar.data.balance import BalanceSettings
+from ayar.data.clean import CleanSettings
+from ayar.data.format import FormatSettings
 from ayar.data.quality import QualitySettings
 from ayar.data.sources import SourceSettings
 from ayar.data.split import SplitSettings
 from ayar.data.tasks import TaskName
+from ayar.model.adapters import LoraSettings
 from ayar.recipe.document import Document, read_document
 from ayar.recipe.mistakes import recipe_error
 from ayar.recipe.paths import from_recipe_folder
 from ayar.settings import Settings
+from ayar.train.settings import TrainSettings
 
 _DATA_SECTIONS = ("source", "clean", "anonymize", "quality", "split", "balance", "format")
 _OUTPUT_SETTINGS = ("output",)
+_PATH_OR_WORD = {"format.template": ("model", "plain")}
 
 
 def _defaults(section: type[Settings], meaning: str) -> Any:
@@ -44,18 +50,29 @@ class Recipe(Settings):
     )
     output: Path = Field(default_factory=_default_output, description="folder of the run; without it runs/ and the recipe's name")
     seed: int = Field(default=0, ge=0, lt=2**32, description="start of every random number: split, shuffling, adapter weights")
-    dtype: Literal["bfloat16", "float32"] = Field(
-        default="bfloat16", description="what the frozen weights and the activations are computed in; adapters are always float32"
-    )
     source: SourceSettings = _defaults(SourceSettings, "how the files are read")
+    clean: CleanSettings = _defaults(CleanSettings, "what is repaired in the texts")
+    anonymize: AnonymizeSettings = _defaults(AnonymizeSettings, "what happens to personal data, before anything is written")
     quality: QualitySettings = _defaults(QualitySettings, "which rows are good enough")
-    split: SplitSettings = _defaults(SplitSettings, "what is held out")
-    balance: BalanceSettings = _defaults(BalanceSettings, "how class sizes are evened out")
+    split: SplitSettings = _defaults(SplitSettings, "what is held out to test the result")
+    balance: BalanceSettings = _defaults(BalanceSettings, "how the sizes of classes are evened out")
+    format: FormatSettings = _defaults(FormatSettings, "how a row becomes the text that the model reads")
+    lora: LoraSettings = _defaults(LoraSettings, "the adapter: which weights get one, and how large")
+    train: TrainSettings = _defaults(TrainSettings, "how the adapter learns")
 
     @field_validator("data", mode="before")
     @classmethod
     def _one_file_is_a_list_of_one(cls, value: Any) -> Any:
         return [value] if isinstance(value, (str, Path)) else value
+
+    @model_validator(mode="after")
+    def _a_row_fits_into_a_batch(self) -> Self:
+        if self.format.max_tokens > self.train.tokens_per_batch:
+            raise ValueError(
+                f"format.max_tokens is {self.format.max_tokens}, more than train.tokens_per_batch, which is {self.train.tokens_per_batch}. "
+                "Lower the first or raise the second"
+            )
+        return self
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -65,7 +82,7 @@ class Recipe(Settings):
         """
         path = Path(path)
         document = read_document(path)
-        values = from_recipe_folder(document.values, cls, path.parent, _OUTPUT_SETTINGS)
+        values = from_recipe_folder(document.values, cls, path.parent, _OUTPUT_SETTINGS, _PATH_OR_WORD)
         # Three examples called recipe.yaml must not share one folder of results.
         values.setdefault("output", str(Path("runs") / (path.absolute().parent.name if path.stem == "recipe" else path.stem)))
         return cls._validated(values, document)
@@ -76,7 +93,9 @@ class Recipe(Settings):
         if isinstance(recipe, Recipe):
             return recipe
         if isinstance(recipe, Mapping):
-            return cls._validated(from_recipe_folder(recipe, cls, Path(), _OUTPUT_SETTINGS), Document("recipe", dict(recipe)))
+            return cls._validated(
+                from_recipe_folder(recipe, cls, Path(), _OUTPUT_SETTINGS, _PATH_OR_WORD), Document("recipe", dict(recipe))
+            )
         return cls.load(recipe)
 
     @classmethod
@@ -87,30 +106,10 @@ class Recipe(Settings):
             raise recipe_error(error, document, cls) from None
 
     def as_yaml(self) -> str:
-        """The recipe with every default filled in; it loads to an equal recipe, but for secrets, which are left out."""
-        return yaml.safe_dump(without_secrets(self), allow_unicode=True, sort_keys=False)
+        """The recipe with every default filled in; it loads to an equal recipe."""
+        return yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
 
     def data_fingerprint(self) -> str:
         """Equal for recipes that prepare the same rows from the same files."""
-        chosen = {name: getattr(self, name) for name in ("data", "task", "model", "seed", *_DATA_SECTIONS)}
-        return sha256(repr(chosen).encode() + _secrets_digest(self)).hexdigest()[:16]
-
-
-def _secrets_digest(settings: Settings) -> bytes:
-    """Slow on purpose: the fingerprint is stored, and must not help anybody to guess a weak key."""
-    values = [getattr(settings, name) for name in type(settings).model_fields]
-    secret = b"".join(value.get_secret_value().encode() for value in values if isinstance(value, SecretStr))
-    own = scrypt(secret, salt=b"ayar recipe", n=2**14, r=8, p=1) if secret else b""
-    return own + b"".join(_secrets_digest(value) for value in values if isinstance(value, Settings))
-
-
-def without_secrets(settings: Settings) -> dict[str, Any]:
-    """Plain values of every setting, nested as in the recipe; a SecretStr is dropped, so that no key is ever written to disk."""
-    plain = settings.model_dump(mode="json")
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, Settings):
-            plain[name] = without_secrets(value)
-        elif isinstance(value, SecretStr):
-            del plain[name]
-    return plain
+        chosen = [getattr(self, name) for name in ("data", "task", "model", "seed", *_DATA_SECTIONS)]
+        return sha256(repr(chosen).encode()).hexdigest()[:16]

@@ -74,7 +74,7 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
 def show_export(result: Any) -> None:
     heading("Exported")
     out.print(f"  largest difference of a logit, adapter against merged weights: {result.logit_difference:.3g}")
-    out.print("  GGUF is not written yet: convert the merged folder with llama.cpp's convert_hf_to_gguf.py.")
+    out.print("  GGUF is not written yet: llama.cpp's convert_hf_to_gguf.py makes it of the merged folder.", soft_wrap=True)
     _paths({"merged model": result.merged, "PEFT adapter": result.adapter})
 
 

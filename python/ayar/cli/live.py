@@ -47,7 +47,11 @@ class Live:
                 self._losses.clear()
             case StepDone():
                 self._losses.append(event.loss)
-                self._now(_step_line(event, self._losses), is_last=event.step == event.total_steps)
+                line = _step_line(event, self._losses)
+                if event.step == event.total_steps:
+                    self._say(line)
+                else:
+                    self._now(line)
             case EvaluationDone(step, loss):
                 self._say(Text(f"  after step {step}: loss on held-out rows {loss:.3f}"))
             case CheckpointWritten():
@@ -60,11 +64,11 @@ class Live:
         """A line that stays."""
         err.print(line, soft_wrap=True)
 
-    def _now(self, line: Text, is_last: bool = False) -> None:
+    def _now(self, line: Text) -> None:
         """The line of the moment: replaced by the next one on a terminal, printed now and then elsewhere."""
         if self._display is not None:
             self._display.update(line)
-        elif is_last or time.monotonic() - self._last_plain >= _PLAIN_INTERVAL:
+        elif time.monotonic() - self._last_plain >= _PLAIN_INTERVAL:
             self._last_plain = time.monotonic()
             self._say(line)
 

@@ -18,7 +18,7 @@ def show_plan(plan: Plan, console: Console = out) -> None:
         f"{count(plan.trainable_parameters)} trained parameters",
         f"about {duration(plan.seconds)}, about {size(plan.memory_bytes)} of memory ({size(plan.memory_available)} free)",
     ):
-        console.print(f"  {line}")
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def show_estimate(plan: Plan) -> None:

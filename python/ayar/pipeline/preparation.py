@@ -10,9 +10,7 @@ import pyarrow.parquet as pq
 
 from ayar import __version__
 from ayar.data.format import FormatSettings
-from ayar.data.prepare import Prepared
-from ayar.data.prepare import prepare as run_stages
-from ayar.data.prepare import read
+from ayar.data.prepare import Prepared, read_checked, run_stages
 from ayar.pipeline.base_model import BaseModel, base_model
 from ayar.pipeline.events import Note, Progress, silent
 from ayar.pipeline.run_folder import RunFolder, read_json, write_text
@@ -45,7 +43,7 @@ def prepare(recipe: Recipe, progress: Progress = silent) -> PreparedRows:
 
 def prepared_in_memory(recipe: Recipe, progress: Progress = silent) -> tuple[BaseModel, Prepared]:
     """Every data stage, nothing on disk."""
-    raw = read(recipe.data, recipe.task, recipe)
+    raw = read_checked(recipe.data, recipe.task, recipe)
     model = base_model(recipe, progress)
     RunFolder(recipe.output).check_writable(4 * sum(path.stat().st_size for path in recipe.data) + 2**24)
     settings = recipe.model_copy(update={"format": _within_context(recipe.format, model, progress)})

@@ -19,4 +19,6 @@ PYBIND11_MODULE(_native, module) {
 #if defined(AYAR_HAS_CUDA)
   ayar::bind_cuda(module.def_submodule("cuda", "CUDA kernels"));
 #endif
+  ayar::bind_tokenizer(module.def_submodule("tokenizer", "Byte-level BPE"));
+  ayar::bind_clean(module.def_submodule("clean", "Text cleaning and span scanning"));
 }

@@ -55,7 +55,7 @@ double square_sum(View x) {
   AYAR_REQUIRE(x.is_contiguous());
   const float* value = x.data<float>();
   const int64_t blocks = (x.size() + kBlock - 1) / kBlock;
-  auto* partial = static_cast<double*>(call_scratch(blocks * static_cast<int64_t>(sizeof(double))));
+  auto* partial = scratch<double>(Scratch::call, blocks);
   parallel_rows(blocks, [&](int64_t b) {
     const int64_t left = x.size() - b * kBlock;
     partial[b] = block_square_sum(value + b * kBlock, left < kBlock ? left : kBlock);

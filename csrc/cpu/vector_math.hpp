@@ -18,10 +18,6 @@ using Floats = float __attribute__((vector_size(4 * kLanes)));
 using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
 using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
 
-AYAR_INLINE int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 AYAR_INLINE Floats broadcast(float value) {
   return value - Floats{};
 }
@@ -49,28 +45,72 @@ AYAR_INLINE void store_vector(bfloat16* p, Floats value) {
   __builtin_memcpy(p, &bits, sizeof bits);
 }
 
-// Lanes are added, or compared, in halves: the order is that of the instruction set, the same on every call.
-AYAR_INLINE float sum_lanes(Floats value) {
-  float lane[kLanes];
-  store_vector(lane, value);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  }
-  return lane[0];
-}
-AYAR_INLINE float max_lanes(Floats value) {
-  float lane[kLanes];
-  store_vector(lane, value);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lane[i] = lane[i] > lane[i + width] ? lane[i] : lane[i + width];
-  }
-  return lane[0];
-}
 AYAR_INLINE Floats max(Floats a, Floats b) {
   return a > b ? a : b;
 }
 
-constexpr float kLog2E = 0x1.715476p0F;
+// The lanes folded in halves; every lane of the result holds the outcome. The order is the same on every call.
+template <class Combine>
+AYAR_INLINE Floats fold_lanes(Floats v, Combine combine) {
+#if defined(__AVX512F__)
+  v = combine(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif defined(__AVX2__)
+  v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+  v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#endif
+}
+AYAR_INLINE Floats sum_lanes(Floats v) {
+  return fold_lanes(v, [](Floats a, Floats b) __attribute__((always_inline)) { return a + b; });
+}
+AYAR_INLINE Floats max_lanes(Floats v) {
+  return fold_lanes(v, [](Floats a, Floats b) __attribute__((always_inline)) { return max(a, b); });
+}
+
+// to = from · scale, rounded.
+template <class T>
+AYAR_INLINE void scale_row(const float* from, float scale, int64_t cols, T* to) {
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) store_vector(to + c, load_vector(from + c) * scale);
+  for (; c < cols; ++c) store(to + c, from[c] * scale);
+}
+
+// One step of a transposition: lanes with bit kStep of b go where those without it were, and the other way round.
+#if defined(__AVX512F__)
+#define AYAR_EACH_LANE(lane)                                                                                                        \
+  lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7), lane(8), lane(9), lane(10), lane(11), lane(12), lane(13), \
+      lane(14), lane(15)
+#elif defined(__AVX2__)
+#define AYAR_EACH_LANE(lane) lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7)
+#else
+#define AYAR_EACH_LANE(lane) lane(0), lane(1), lane(2), lane(3)
+#endif
+template <int kStep>
+AYAR_INLINE void exchange_lanes(Floats& a, Floats& b) {
+#define AYAR_LOW(i) (((i) & kStep) != 0 ? kLanes + (i) - kStep : (i))
+#define AYAR_HIGH(i) (((i) & kStep) != 0 ? kLanes + (i) : (i) + kStep)
+  const Floats low = __builtin_shufflevector(a, b, AYAR_EACH_LANE(AYAR_LOW));
+  b = __builtin_shufflevector(a, b, AYAR_EACH_LANE(AYAR_HIGH));
+  a = low;
+#undef AYAR_LOW
+#undef AYAR_HIGH
+}
+template <int kStep = kLanes / 2>
+AYAR_INLINE void transpose(Floats (&tile)[kLanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & kStep) == 0) exchange_lanes<kStep>(tile[i], tile[i + kStep]);
+  }
+  if constexpr (kStep > 1) transpose<kStep / 2>(tile);
+}
+
+constexpr float kLog2E = 0x1.715476p0F, kLn2 = 0x1.62e43p-1F;
 constexpr float kRound = 0x1.8p23F;  // adding it leaves the nearest integer in the low bits of the sum
 
 // e^r for |r| ≤ ln 2 / 2, relative error 4e-9 before rounding: 1 + r + r²·q(r), q fitted to the least largest error.
@@ -82,12 +122,11 @@ AYAR_INLINE Floats exp_of_remainder(Floats r) {
   return q * (r * r) + r + 1.0F;
 }
 
-// 2^t for t < 128; below −126 it stays at 2^−126, near enough to 0 for a softmax. NaN stays NaN.
+// 2^t for t < 128, and 0 below the normal numbers (t < −126): all that a softmax needs. NaN stays NaN.
 AYAR_INLINE Floats exp2_of_softmax(Floats t) {
-  t = t < -126.0F ? broadcast(-126.0F) : t;
   const Floats shifted = t + kRound;
-  const Floats p = exp_of_remainder((t - (shifted - kRound)) * 0x1.62e43p-1F);
-  return (Floats)((Words)p + ((Words)shifted << 23));
+  const Floats p = exp_of_remainder((t - (shifted - kRound)) * kLn2);
+  return t < -126.0F ? Floats{} : (Floats)((Words)p + ((Words)shifted << 23));
 }
 
 // e^x over the whole range of fp32 (0, denormals and infinity included), 2 ulp.

@@ -19,6 +19,10 @@ class ModelError(AyarError):
     """A model folder, tokenizer, checkpoint or adapter is missing, damaged, or does not fit."""
 
 
+class TrainingError(AyarError):
+    """Training cannot start or go on: nothing to learn from, a loss that is no number, a checkpoint that cannot be written or resumed."""
+
+
 class ShapeError(AyarError, ValueError):
     """A tensor's shape or dtype is not what an op takes."""
 

@@ -14,10 +14,17 @@ from ayar.settings import Settings
 
 class BalanceSettings(Settings):
     method: Literal["none", "oversample", "undersample", "cap"] = Field(
-        "none", description="copy rows of small classes up to the largest, cut large classes to the smallest, cap every class at max_rows, or nothing"
+        "none",
+        description="copy rows of small classes up to the largest, cut large classes to the smallest, cap every class at max_rows, or nothing",
     )
-    max_rows: int | None = Field(None, ge=1, description="with cap: at most this many training rows of a class; with oversample: the goal, if less than the largest class")
-    max_copies: int = Field(10, ge=1, description="with oversample: a row is there at most this many times, however small its class")
+    max_rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="with cap: at most this many training rows of a class; with oversample: the goal, if less than the largest class",
+    )
+    max_copies: int = Field(
+        default=10, ge=1, description="with oversample: a row is there at most this many times, however small its class"
+    )
 
 
 def balance(table: pa.Table, settings: BalanceSettings, task: str, seed: int) -> Stage:

@@ -19,7 +19,9 @@ ROLES = {
 
 def conversations(path: Path, column: str, values: Iterable[Any], rows: np.ndarray) -> pa.Array:
     """Raises DataError with file, row and column for a turn without a known role or without text."""
-    return pa.array([_messages(f"{path}, row {row}, column {column}", _plain(value)) for value, row in zip(values, rows, strict=True)], MESSAGES)
+    return pa.array(
+        [_messages(f"{path}, row {row}, column {column}", _plain(value)) for value, row in zip(values, rows, strict=True)], MESSAGES
+    )
 
 
 def _plain(value: Any) -> Any:

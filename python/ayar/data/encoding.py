@@ -15,7 +15,9 @@ def check_encoding(path: Path, encoding: str) -> None:
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
-        raise DataError(f"source.encoding: {encoding} is not an encoding that Python knows. Usual ones: utf-8, windows-1254, iso-8859-9, windows-1252, utf-16.") from None
+        raise DataError(
+            f"source.encoding: {encoding} is not an encoding that Python knows. Usual ones: utf-8, windows-1254, iso-8859-9, windows-1252, utf-16."
+        ) from None
     lines = 1
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

@@ -13,21 +13,34 @@ from ayar.data.stage import Stage, split_by_reason
 from ayar.data.tasks import TASKS
 from ayar.data.text_keys import row_texts, text_keys
 from ayar.data.validate import check_classes
+from ayar.errors import DataError
 from ayar.settings import Settings
 
 
 class QualitySettings(Settings):
-    min_characters: int = Field(3, ge=0, description="rows with a shorter text are dropped")
-    max_characters: int = Field(100_000, ge=1, description="rows with a longer text are dropped; the limit in tokens is format.max_tokens")
-    min_letters: float = Field(0.3, ge=0, le=1, description="least share of letters and digits among the visible characters of a text")
-    exact_duplicates: Literal["drop", "keep"] = Field("drop", description="rows equal but for case, punctuation and spaces: keep the first, or all")
-    near_duplicates: Literal["drop", "keep"] = Field("drop", description="rows that say nearly the same under the same label: keep the first, or all")
-    near_threshold: float = Field(0.8, gt=0.3, le=1, description="near means: this share of all 5-character pieces of two rows is common to both (Jaccard)")
+    min_characters: int = Field(default=3, ge=0, description="rows with a shorter text are dropped")
+    max_characters: int = Field(
+        default=100_000, ge=1, description="rows with a longer text are dropped; the limit in tokens is format.max_tokens"
+    )
+    min_letters: float = Field(
+        default=0.3, ge=0, le=1, description="least share of letters and digits among the visible characters of a text"
+    )
+    exact_duplicates: Literal["drop", "keep"] = Field(
+        default="drop", description="rows equal but for case, punctuation and spaces: keep the first, or all"
+    )
+    near_duplicates: Literal["drop", "keep"] = Field(
+        default="drop", description="rows that say nearly the same under the same label: keep the first, or all"
+    )
+    near_threshold: float = Field(
+        default=0.8, gt=0.3, le=1, description="near means: this share of all 5-character pieces of two rows is common to both (Jaccard)"
+    )
     contradictions: Literal["drop", "majority", "keep"] = Field(
         "drop", description="the same text under several labels: drop all, keep those of a label with more than half of them, or keep all"
     )
-    rare_classes: Literal["refuse", "drop"] = Field("refuse", description="a class with fewer rows than min_class_rows: stop with an error, or drop its rows")
-    min_class_rows: int = Field(2, ge=2, description="least number of rows of a class")
+    rare_classes: Literal["refuse", "drop"] = Field(
+        default="refuse", description="a class with fewer rows than min_class_rows: stop with an error, or drop its rows"
+    )
+    min_class_rows: int = Field(default=2, ge=2, description="least number of rows of a class")
 
 
 def quality(table: pa.Table, settings: QualitySettings, task: str) -> Stage:
@@ -44,6 +57,9 @@ def quality(table: pa.Table, settings: QualitySettings, task: str) -> Stage:
         _judge_duplicates(_codes(keys), labels, reasons)
     if settings.near_duplicates == "drop":
         _judge_near_duplicates(keys, labels, settings.near_threshold, reasons)
+    if not len(_alive(reasons)):
+        counts = ", ".join(f"{reason} {rows}" for reason, rows in Counter(reasons).most_common())
+        raise DataError(f"data: the quality stage drops every row ({counts}). Look at the data, or loosen the settings of quality.")
     if task == "classify":
         _judge_rare_classes(table, settings, reasons)
     return split_by_reason(table, reasons, "quality")
@@ -59,7 +75,11 @@ def _judge_texts(table: pa.Table, settings: QualitySettings, task: str, reasons:
         _mark(reasons, pc.equal(visible, 0), f"empty_{name}" if len(TASKS[task].texts) > 1 else "empty")
         if not is_answer:
             _mark(reasons, pc.less(pc.utf8_length(texts), settings.min_characters), "too_short")
-            _mark(reasons, pc.less(pc.divide(pc.cast(letters, pa.float64()), pc.cast(visible, pa.float64())), settings.min_letters), "no_letters")
+            _mark(
+                reasons,
+                pc.less(pc.divide(pc.cast(letters, pa.float64()), pc.cast(visible, pa.float64())), settings.min_letters),
+                "no_letters",
+            )
         _mark(reasons, pc.greater(pc.utf8_length(texts), settings.max_characters), "too_long")
 
 
@@ -104,7 +124,11 @@ def _judge_rare_classes(table: pa.Table, settings: QualitySettings, reasons: np.
 
 def _mark(reasons: np.ndarray, condition: pa.Array | pa.ChunkedArray, reason: str) -> None:
     """The first reason found stays."""
-    hit = np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False) if isinstance(condition, pa.Array) else pc.fill_null(condition, False).to_numpy())
+    hit = np.asarray(
+        pc.fill_null(condition, False).to_numpy(zero_copy_only=False)
+        if isinstance(condition, pa.Array)
+        else pc.fill_null(condition, False).to_numpy()
+    )
     reasons[hit & np.equal(reasons, None)] = reason
 
 

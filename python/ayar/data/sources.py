@@ -26,18 +26,32 @@ FORMATS = {
 
 
 class SourceSettings(Settings):
-    text: str | None = Field(None, description="column that holds the text (classify, complete); guessed from usual names when not given")
-    label: str | None = Field(None, description="column that holds the class (classify)")
-    prompt: str | None = Field(None, description="column that holds the question or instruction (answer)")
-    response: str | None = Field(None, description="column that holds the wanted answer (answer)")
-    context: str | None = Field(None, description="column whose text is put after the prompt (answer), such as alpaca's input")
-    messages: str | None = Field(None, description="column that holds the conversation (chat): a list of role and content, or of from and value")
-    id: str | None = Field(None, description="column that names each row; without it a row is named file:row, which says nothing about a person")
-    encoding: str = Field("utf-8", min_length=1, description="encoding of text files, such as utf-8, windows-1254, iso-8859-9, utf-16")
-    encoding_errors: Literal["refuse", "replace"] = Field("refuse", description="bytes that are not in the encoding: refuse the file, or read them as U+FFFD")
-    delimiter: Literal["auto", ",", ";", "tab", "|"] = Field("auto", description="what separates the fields of a CSV; auto looks at the header")
-    ragged: Literal["refuse", "drop"] = Field("refuse", description="CSV rows whose number of fields is not the header's: refuse the file, or drop and count them")
-    text_unit: Literal["paragraph", "line", "file"] = Field("paragraph", description="what a row of a .txt file is")
+    text: str | None = Field(
+        default=None, description="column that holds the text (classify, complete); guessed from usual names when not given"
+    )
+    label: str | None = Field(default=None, description="column that holds the class (classify)")
+    prompt: str | None = Field(default=None, description="column that holds the question or instruction (answer)")
+    response: str | None = Field(default=None, description="column that holds the wanted answer (answer)")
+    context: str | None = Field(default=None, description="column whose text is put after the prompt (answer), such as alpaca's input")
+    messages: str | None = Field(
+        default=None, description="column that holds the conversation (chat): a list of role and content, or of from and value"
+    )
+    id: str | None = Field(
+        default=None, description="column that names each row; without it a row is named file:row, which says nothing about a person"
+    )
+    encoding: str = Field(
+        default="utf-8", min_length=1, description="encoding of text files, such as utf-8, windows-1254, iso-8859-9, utf-16"
+    )
+    encoding_errors: Literal["refuse", "replace"] = Field(
+        default="refuse", description="bytes that are not in the encoding: refuse the file, or read them as U+FFFD"
+    )
+    delimiter: Literal["auto", ",", ";", "tab", "|"] = Field(
+        default="auto", description="what separates the fields of a CSV; auto looks at the header"
+    )
+    ragged: Literal["refuse", "drop"] = Field(
+        default="refuse", description="CSV rows whose number of fields is not the header's: refuse the file, or drop and count them"
+    )
+    text_unit: Literal["paragraph", "line", "file"] = Field(default="paragraph", description="what a row of a .txt file is")
 
 
 class _File(NamedTuple):

@@ -11,8 +11,10 @@ from ayar.settings import Settings
 
 
 class SplitSettings(Settings):
-    test_fraction: float = Field(0.1, gt=0, lt=1, description="share of the rows, and of every class, that is held out to test the result")
-    max_test_rows: int = Field(1000, ge=1, description="at most this many rows are held out")
+    test_fraction: float = Field(
+        default=0.1, gt=0, lt=1, description="share of the rows, and of every class, that is held out to test the result"
+    )
+    max_test_rows: int = Field(default=1000, ge=1, description="at most this many rows are held out")
 
 
 def split(table: pa.Table, settings: SplitSettings, task: str, seed: int) -> Stage:
@@ -21,7 +23,9 @@ def split(table: pa.Table, settings: SplitSettings, task: str, seed: int) -> Sta
     Each class gives at least one row to both sides. Equal texts (text_keys) go to the same side.
     """
     if table.num_rows < 2:
-        raise DataError(f"data: {table.num_rows} rows are left after cleaning; at least 2 are needed. See what was dropped and why in rejected.parquet.")
+        raise DataError(
+            f"data: {table.num_rows} rows are left after cleaning; at least 2 are needed. See what was dropped and why in rejected.parquet."
+        )
     random = np.random.default_rng(seed)
     groups = np.unique(np.asarray(text_keys(row_texts(table, task)).dictionary_encode().indices), return_inverse=True)[1]
     classes = table["label"].to_numpy() if task == "classify" else np.zeros(table.num_rows)

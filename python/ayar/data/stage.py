@@ -28,7 +28,13 @@ def split_by_reason(table: pa.Table, reasons: Sequence[str | None] | np.ndarray,
 
 
 def dropped_rows(table: pa.Table, stage: str, reasons: Sequence[str]) -> pa.Table:
-    columns = [table["id"], table["source"], table["row"], pa.array([stage] * table.num_rows, pa.string()), pa.array(list(reasons), pa.string())]
+    columns = [
+        table["id"],
+        table["source"],
+        table["row"],
+        pa.array([stage] * table.num_rows, pa.string()),
+        pa.array(list(reasons), pa.string()),
+    ]
     return pa.table(columns, schema=DROPPED)
 
 

@@ -13,7 +13,9 @@ LISTED = 5
 def validate(table: pa.Table, task: str, rare_classes: str = "refuse", min_class_rows: int = 2) -> None:
     """Raises DataError for a table that cannot become a training and a test set: too few rows, one class, classes too small."""
     if table.num_rows < 2:
-        raise DataError(f"data: {table.num_rows} usable row{'s' if table.num_rows == 0 else ''}; at least 2 are needed, one to train on and one to test with.")
+        raise DataError(
+            f"data: {table.num_rows} usable row{'s' if table.num_rows == 0 else ''}; at least 2 are needed, one to train on and one to test with."
+        )
     if task == "classify":
         check_classes(table, rare_classes, min_class_rows)
 
@@ -28,7 +30,9 @@ def check_classes(table: pa.Table, rare_classes: str, min_class_rows: int) -> No
             "A class needs one to train on and one to test with. Add examples, give the rows another class, or set quality.rare_classes: drop."
         )
     if len(counts) - len(rare) < 2:
-        raise DataError(f"{_sources(table)}: {len(counts) - len(rare)} usable class{'' if len(counts) - len(rare) == 1 else 'es'}; classify needs at least 2. Check source.label.")
+        raise DataError(
+            f"{_sources(table)}: {len(counts) - len(rare)} usable class{'' if len(counts) - len(rare) == 1 else 'es'}; classify needs at least 2. Check source.label."
+        )
 
 
 def _sources(table: pa.Table) -> str:

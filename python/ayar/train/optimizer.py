@@ -3,7 +3,7 @@
 import torch
 
 from ayar.model.adapters import AdapterParameters
-from ayar.ops.adamw import adamw_, gradient_norm
+from ayar.ops import adamw_, gradient_norm
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 

@@ -349,17 +349,14 @@ class Repairer {
 
 bool has_candidate(std::string_view text) {
   const char* const end = text.data() + text.size();
+  const char* last_end = nullptr;
   char32_t before = 0;
-  for (const char* p = text.data(); p < end;) {
-    if (static_cast<uint8_t>(*p) < 0x80) {
-      before = 0;
-      ++p;
-      continue;
-    }
+  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
     const utf8::Decoded next = utf8::decode(p, end);
-    if (before != 0 && starts_mojibake(before, next.code)) return true;
+    if (p == last_end && starts_mojibake(before, next.code)) return true;
     before = next.code;
     p += next.length;
+    last_end = p;
   }
   return false;
 }

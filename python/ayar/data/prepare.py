@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ayar.data.anonymize import AnonymizeSettings, anonymize
+from ayar.data.arrow_compute import pc
 from ayar.data.balance import BalanceSettings, balance
 from ayar.data.clean import CleanSettings, clean
 from ayar.data.format import FormatSettings, format_rows

@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from ayar.data import columns as column_mapping
 from ayar.data import delimited, json_rows, parquet_rows, plain_text
+from ayar.data.arrow_compute import pc
 from ayar.data.conversations import conversations
 from ayar.data.encoding import check_encoding
 from ayar.data.raw_rows import RawRows
@@ -122,8 +122,7 @@ def _column_names(path: Path, kind: str, settings: SourceSettings, task: str) ->
             raise DataError(f"{path}: a text file has no columns, so it fits the task complete only, not {task}. Use CSV or JSONL.")
         return [plain_text.COLUMN]
     if kind == "csv":
-        names = delimited.column_names(path, settings.encoding, settings.delimiter)
-        return names
+        return delimited.column_names(path, settings.encoding, settings.delimiter)
     names = parquet_rows.column_names(path) if kind == "parquet" else json_rows.column_names(path, settings.encoding, errors)
     if not names:
         raise DataError(f"{path}: no rows with named fields. Export it again, or name another file in data.")

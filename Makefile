@@ -31,6 +31,7 @@ type: $(VENV)/dev
 	$(BIN)/pyright
 
 gpu: $(VENV)/dev
+	$(BIN)/python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'make gpu: no CUDA device here')"
 	$(BIN)/python -m pytest -q -m gpu
 
 sanitize:

@@ -16,4 +16,9 @@ PYBIND11_MODULE(_native, module) {
   module.def("cpu_model", &ayar::cpu_model);
   module.def("cpu_flags", &ayar::cpu_flags);
   ayar::bind_cpu(module.def_submodule("cpu", "Training kernels, one submodule an instruction set"));
+#if defined(AYAR_HAS_CUDA)
+  ayar::bind_cuda(module.def_submodule("cuda", "CUDA kernels"));
+#endif
+  ayar::bind_tokenizer(module.def_submodule("tokenizer", "Byte-level BPE"));
+  ayar::bind_clean(module.def_submodule("clean", "Text cleaning and span scanning"));
 }

@@ -57,6 +57,12 @@ class View {
     return static_cast<T*>(data_) + r * row_stride_;
   }
 
+  // Rows [begin, end) of this array.
+  AYAR_INLINE View rows_from(int64_t begin, int64_t end) const {
+    const int64_t bytes = dtype_ == DType::uint8 ? 1 : dtype_ == DType::bfloat16 ? 2 : dtype_ == DType::int64 ? 8 : 4;
+    return {static_cast<char*>(data_) + begin * row_stride_ * bytes, end - begin, cols_, row_stride_, dtype_};
+  }
+
   // The first element, after checking that the dtype is what the kernel was written for.
   template <class T>
   AYAR_INLINE T* data() const {

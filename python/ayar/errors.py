@@ -19,9 +19,19 @@ class ModelError(AyarError):
     """A model folder, tokenizer, checkpoint or adapter is missing, damaged, or does not fit."""
 
 
+class TrainingError(AyarError):
+    """Training cannot start or go on: nothing to learn from, a loss that is no number, a checkpoint that cannot be written or resumed."""
+
+
 class ShapeError(AyarError, ValueError):
     """A tensor's shape or dtype is not what an op takes."""
 
 
 class BackendError(AyarError, RuntimeError):
     """The wanted kernels are not usable here."""
+
+
+class Interrupted(AyarError):
+    """The user stopped the work (Ctrl-C or SIGTERM). Says how to go on."""
+
+    exit_code = 130

@@ -35,3 +35,23 @@ def assert_close(got: Sequence[Tensor], want: Sequence[Tensor], dy: Tensor, tole
         assert g.shape == w.shape, f"output {position}"
         error = (g.double() - w).norm()
         assert error <= tolerance * (w.norm() + dy.double().norm()), f"output {position}: error {error:.3e}"
+
+
+def results_with_threads(compute: Callable[[], Sequence[Tensor]], counts: Sequence[int] = (1, 2, 5)) -> list[Sequence[Tensor]]:
+    """What ``compute`` returns with each number of native threads; the number before is restored."""
+    native = backend.native()
+    before = native.thread_count()
+    results = []
+    try:
+        for count in counts:
+            native.set_thread_count(count)
+            results.append(compute())
+    finally:
+        native.set_thread_count(before)
+    return results
+
+
+def assert_bit_identical(results: Sequence[Sequence[Tensor]]) -> None:
+    """Every sequence of tensors equals the first, bit for bit."""
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))

@@ -61,6 +61,13 @@ class Prepared(NamedTuple):
         _write_whole(folder / "prepare.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
+def read_checked(paths: Sequence[Path], task: str, settings: DataSettings) -> Stage:
+    """The files as one table. Raises DataError for whatever can be known to be wrong with them; no model is needed for that."""
+    raw = read(paths, settings.source, task)
+    validate(raw.kept, task, settings.quality.rare_classes, settings.quality.min_class_rows)
+    return raw
+
+
 def prepare(
     paths: Sequence[Path],
     task: str,
@@ -71,6 +78,19 @@ def prepare(
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Prepared:
     """``progress`` is given each stage's report as it is done. Raises DataError or ModelError; then nothing has been written."""
+    return run_stages(read_checked(paths, task, settings), task, settings, tokenizer, model_folder, seed, progress)
+
+
+def run_stages(
+    raw: Stage,
+    task: str,
+    settings: DataSettings,
+    tokenizer: Encoder,
+    model_folder: Path,
+    seed: int,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Prepared:
+    """``prepare`` from what ``read_checked`` gave."""
     model = read_model_text(model_folder)
     stages: list[Stage] = []
 
@@ -80,8 +100,7 @@ def prepare(
             progress(stage.report)
         return stage.kept
 
-    table = done(read(paths, settings.source, task))
-    validate(table, task, settings.quality.rare_classes, settings.quality.min_class_rows)
+    table = done(raw)
     table = done(clean(table, settings.clean, task))
     table = done(anonymize(table, settings.anonymize, task))
     table = done(quality(table, settings.quality, task))

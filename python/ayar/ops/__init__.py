@@ -1,5 +1,23 @@
 """Fused training ops. Each file holds one op: the public function, its plain-PyTorch reference, its autograd function."""
 
+from ayar.ops.adamw import adamw_, gradient_norm
+from ayar.ops.attention import attention
+from ayar.ops.frozen_weight import FrozenWeight
+from ayar.ops.linear_cross_entropy import linear_cross_entropy
+from ayar.ops.lora_linear import Adapter, lora_linear
 from ayar.ops.rms_norm import rms_norm
+from ayar.ops.rope import rope
+from ayar.ops.swiglu import swiglu
 
-__all__ = ["rms_norm"]
+__all__ = [
+    "Adapter",
+    "FrozenWeight",
+    "adamw_",
+    "attention",
+    "gradient_norm",
+    "linear_cross_entropy",
+    "lora_linear",
+    "rms_norm",
+    "rope",
+    "swiglu",
+]

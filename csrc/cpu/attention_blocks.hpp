@@ -1,0 +1,96 @@
+// How attention cuts its packed sequences into blocks of kBlock tokens, and how a block of q, k, v or dy is packed for products.
+// Blocks start at a sequence's first token, so what a sequence yields does not depend on its neighbours in the pack.
+#pragma once
+
+#include "cpu/panels.hpp"
+#include "cpu/tile_product.hpp"
+
+namespace ayar::cpu::AYAR_ISA {
+
+constexpr int64_t kBlock = 64;
+
+struct Block {
+  int64_t token;  // its first, counted over the whole pack
+  int64_t rows;   // 1 … kBlock
+  int64_t first;  // index of its sequence's first block
+  int64_t end;    // index past its sequence's last block
+};
+
+AYAR_INLINE int64_t count_blocks(View cu_seqlens) {
+  const int32_t* bounds = cu_seqlens.data<int32_t>();
+  int64_t blocks = 0;
+  for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) blocks += round_up(bounds[s + 1] - bounds[s], kBlock) / kBlock;
+  return blocks;
+}
+
+AYAR_INLINE void list_blocks(View cu_seqlens, Block* blocks) {
+  const int32_t* bounds = cu_seqlens.data<int32_t>();
+  int64_t next = 0;
+  for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) {
+    const int64_t first = next, end = first + round_up(bounds[s + 1] - bounds[s], kBlock) / kBlock;
+    for (int64_t token = bounds[s]; token < bounds[s + 1]; token += kBlock, ++next) {
+      const int64_t left = bounds[s + 1] - token;
+      blocks[next] = {token, left < kBlock ? left : kBlock, first, end};
+    }
+  }
+}
+
+// Rows of a block that are filled, with zeros where the block has none: whole registers, of pairs too.
+AYAR_INLINE int64_t filled_rows(int64_t rows) {
+  return round_up(rows, 2 * kLanes);
+}
+
+AYAR_INLINE void convert_row(const float* from, int64_t cols, float* to) {
+  __builtin_memcpy(to, from, sizeof(float) * cols);
+}
+AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, bfloat16* to) {
+  __builtin_memcpy(to, from, sizeof(bfloat16) * cols);
+}
+AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, float* to) {
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) store_vector(to + c, load_vector(from + c));
+  for (; c < cols; ++c) to[c] = load(from + c);
+}
+
+// A block of one head, out of a matrix of many, as rows of `dim` elements.
+template <class T, class Element>
+AYAR_INLINE void copy_block(const T* from, int64_t from_stride, int64_t rows, int64_t cols, Element* to, int64_t dim) {
+  for (int64_t r = 0; r < rows; ++r) {
+    convert_row(from + r * from_stride, cols, to + r * dim);
+    if (cols < dim) __builtin_memset(to + r * dim + cols, 0, sizeof(Element) * (dim - cols));
+  }
+  __builtin_memset(to + rows * dim, 0, sizeof(Element) * (filled_rows(rows) - rows) * dim);
+}
+
+// Two rows become one, element by element: rows that a product takes as its right side.
+AYAR_INLINE void interleave_block(const bfloat16* from, int64_t rows, int64_t dim, bfloat16* to) {
+  for (int64_t r = 0; r < filled_rows(rows); r += 2) {
+    for (int64_t c = 0; c < dim; c += kLanes) {
+      Halves even, odd;
+      __builtin_memcpy(&even, from + r * dim + c, sizeof even);
+      __builtin_memcpy(&odd, from + (r + 1) * dim + c, sizeof odd);
+      const Words pairs = __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words) << 16;
+      __builtin_memcpy(to + r * dim + 2 * c, &pairs, sizeof pairs);
+    }
+  }
+}
+
+// Matrix of 32-bit words turned over: to[c][r] = from[r][c]. rows: a multiple of kLanes.
+AYAR_INLINE void turn_words(const void* from, int64_t rows, int64_t cols, int64_t from_stride, void* to, int64_t to_stride) {
+  const auto* source = static_cast<const char*>(from);
+  auto* target = static_cast<char*>(to);
+  int64_t c = 0;
+  for (; c + kLanes <= cols; c += kLanes) {
+    for (int64_t r = 0; r < rows; r += kLanes) {
+      Floats tile[kLanes];
+      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(&tile[i], source + 4 * ((r + i) * from_stride + c), sizeof tile[i]);
+      transpose(tile);
+      for (int i = 0; i < kLanes; ++i) __builtin_memcpy(target + 4 * ((c + i) * to_stride + r), &tile[i], sizeof tile[i]);
+    }
+  }
+  for (; c < cols; ++c) {
+    for (int64_t r = 0; r < rows; ++r) __builtin_memcpy(target + 4 * (c * to_stride + r), source + 4 * (r * from_stride + c), 4);
+  }
+}
+
+}  // namespace ayar::cpu::AYAR_ISA

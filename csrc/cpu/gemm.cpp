@@ -1,0 +1,215 @@
+#include "cpu/gemm.hpp"
+
+#include "core/scratch.hpp"
+#include "cpu/gemm_blocks.hpp"
+#include "cpu/microkernel.hpp"
+
+namespace ayar::cpu::AYAR_ISA {
+namespace {
+
+constexpr int kMaxFactors = 2;
+constexpr int64_t kMaxDepth = 4096;  // of one sweep over the rows, so that the panels of a tile stay in the second-level cache
+
+AYAR_INLINE int64_t at_most(int64_t value, int64_t limit) {
+  return value < limit ? value : limit;
+}
+AYAR_INLINE int64_t at_least(int64_t value, int64_t limit) {
+  return value > limit ? value : limit;
+}
+
+template <class E>
+struct StagedRows {
+  const E* data;
+  int64_t stride;
+};
+
+AYAR_INLINE void copy_row(const bfloat16* from, int64_t depth, float* to) {
+  int64_t k = 0;
+  for (; k + kPanelCols <= depth; k += kPanelCols) store_lanes(to + k, load_lanes(from + k));
+  for (; k < depth; ++k) to[k] = load(from + k);
+}
+AYAR_INLINE void copy_row(const bfloat16* from, int64_t depth, bfloat16* to) {
+  for (int64_t k = 0; k < depth; ++k) to[k] = from[k];
+  to[depth] = bfloat16{0};
+}
+
+// Rows as the microkernel reads them: in place where it can, else widened, or with the zero that fills the last pair.
+template <class T, class E>
+StagedRows<E> stage_rows(const Factor& factor, int64_t rows, Scratch purpose) {
+  const T* from = static_cast<const T*>(factor.rows);
+  if constexpr (__is_same(T, E)) {
+    if (__is_same(T, float) || factor.depth % 2 == 0) return {from, factor.row_stride};
+  }
+  if constexpr (__is_same(T, bfloat16)) {
+    const int64_t stride = padded_depth(factor.depth);
+    E* to = scratch<E>(purpose, rows * stride);
+    for (int64_t r = 0; r < rows; ++r) copy_row(from + r * factor.row_stride, factor.depth, to + r * stride);
+    return {to, stride};
+  }
+}
+
+AYAR_INLINE void widen_panel(const bfloat16* panel, DepthRange range, float* to) {
+  for (int64_t k = range.begin; k < range.end; k += 2) {
+    Lanes even, odd;
+    load_pairs(panel + k * kPanelCols, even, odd);
+    store_lanes(to + (k - range.begin) * kPanelCols, even);
+    store_lanes(to + (k - range.begin + 1) * kPanelCols, odd);
+  }
+}
+
+// The steps of one factor that one sweep takes for one group of panels, ready for the microkernel.
+template <class E>
+struct Sweep {
+  const E* rows;
+  int64_t row_stride;
+  const E* panels;
+  int64_t panel_stride, depth;
+};
+
+template <class T, class E>
+class BlockProduct {
+ public:
+  BlockProduct(const Factor* factors, int factor_count, const float* bias, const View& y)
+      : factors_(factors), factor_count_(factor_count), bias_(bias), y_(y) {
+    for (int f = 0; f < factor_count; ++f) {
+      rows_[f] = stage_rows<T, E>(factors[f], y.rows(), f == 0 ? Scratch::rows : Scratch::border_rows);
+      whole_depth_ += padded_depth(factors[f].depth);
+    }
+  }
+
+  template <class Y>
+  void run(int64_t panel_begin, int64_t panel_end) {
+    for (int64_t panel = panel_begin; panel < panel_end; panel += kTilePanels) {
+      const int64_t panels = at_most(panel_end - panel, kTilePanels);
+      unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
+        if (panels == index + 1) run_group<index + 1, Y>(panel);
+      });
+    }
+  }
+
+ private:
+  template <int PANELS, class Y>
+  void run_group(int64_t panel) {
+    const int64_t sweeps = at_least((whole_depth_ + kMaxDepth - 1) / kMaxDepth, 1);
+    float* partial = sweeps == 1 ? nullptr : scratch<float>(Scratch::partial_sums, y_.rows() * PANELS * kPanelCols);
+    for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
+      Sweep<E> parts[kMaxFactors];
+      const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
+      constexpr int ROWS = kTileRows<PANELS>;
+      for (int64_t row = 0; row < y_.rows(); row += ROWS) {
+        Tile<ROWS, PANELS> tile;
+        clear(tile);
+        if (sweep != 0) visit<PANELS>(row, [&](auto r, auto p, float* sums) { tile.sums[r][p] = load_lanes(sums); }, partial);
+        for (int part = 0; part < part_count; ++part) {
+          const E* rows[ROWS];
+          unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
+            rows[r] = parts[part].rows + at_most(row + r, y_.rows() - 1) * parts[part].row_stride;
+          });
+          accumulate(rows, parts[part].panels, parts[part].panel_stride, parts[part].depth, tile);
+        }
+        if (sweep + 1 != sweeps) {
+          visit<PANELS>(row, [&](auto r, auto p, float* sums) { store_lanes(sums, tile.sums[r][p]); }, partial);
+        } else {
+          finish<ROWS, PANELS, Y>(row, panel, tile);
+        }
+      }
+    }
+  }
+
+  // Calls body(r, p, place) for each 16 partial sums of a tile that are real.
+  template <int PANELS, class Body>
+  AYAR_INLINE void visit(int64_t row, const Body& body, float* partial) const {
+    unroll<kTileRows<PANELS>>([&](auto r) __attribute__((always_inline)) {
+      if (row + r < y_.rows()) {
+        unroll<PANELS>([&](auto p) __attribute__((always_inline)) { body(r, p, partial + ((row + r) * PANELS + p) * kPanelCols); });
+      }
+    });
+  }
+
+  // Cuts the window [begin, begin + kMaxDepth) of the concatenated depth out of every factor.
+  template <int PANELS>
+  int prepare(int64_t panel, int64_t begin, Sweep<E>* parts) {
+    int count = 0;
+    for (int f = 0; f < factor_count_; ++f) {
+      const Factor& factor = factors_[f];
+      DepthRange range{0, factor.depth};
+      if (factor.ranges != nullptr) {
+        range = factor.ranges[panel];
+        for (int64_t p = panel + 1; p < panel + PANELS; ++p) {
+          range = {at_most(range.begin, factor.ranges[p].begin), at_least(range.end, factor.ranges[p].end)};
+        }
+      }
+      range = {at_least(range.begin, begin), at_most(range.end, begin + kMaxDepth)};
+      begin -= padded_depth(factor.depth);
+      if (range.begin >= range.end) continue;
+      Sweep<E>& part = parts[count++];
+      part.rows = rows_[f].data + range.begin;
+      part.row_stride = rows_[f].stride;
+      const T* panels = static_cast<const T*>(factor.panels) + panel * panel_size(factor.depth);
+      if constexpr (__is_same(T, E)) {
+        part.panels = panels + range.begin * kPanelCols;
+        part.panel_stride = panel_size(factor.depth);
+        part.depth = round_up(range.end - range.begin, kDepthOfStep<E>);
+      } else {
+        part.depth = range.end - range.begin;
+        part.panel_stride = padded_depth(part.depth) * kPanelCols;
+        float* widened = scratch<float>(f == 0 ? Scratch::panels : Scratch::border_panels, PANELS * part.panel_stride);
+        for (int p = 0; p < PANELS; ++p) widen_panel(panels + p * panel_size(factor.depth), range, widened + p * part.panel_stride);
+        part.panels = widened;
+      }
+    }
+    return count;
+  }
+
+  template <int ROWS, int PANELS, class Y>
+  AYAR_INLINE void finish(int64_t row, int64_t panel, const Tile<ROWS, PANELS>& tile) const {
+    unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
+      if (row + r < y_.rows()) {
+        Y* y = y_.row<Y>(row + r) + panel * kPanelCols;
+        unroll<PANELS>([&](auto p) __attribute__((always_inline)) {
+          const Lanes sums = bias_ == nullptr ? tile.sums[r][p] : add(tile.sums[r][p], load_lanes(bias_ + (panel + p) * kPanelCols));
+          store_some(y + p * kPanelCols, y_.cols() - (panel + p) * kPanelCols, sums);
+        });
+      }
+    });
+  }
+
+  const Factor* factors_;
+  int factor_count_;
+  const float* bias_;
+  const View& y_;
+  StagedRows<E> rows_[kMaxFactors];
+  int64_t whole_depth_ = 0;
+};
+
+void multiply(const View& x, const void* panels, const float* bias, DType dtype, View y) {
+  AYAR_REQUIRE(x.dtype() == dtype && x.rows() == y.rows());
+  AYAR_REQUIRE(y.dtype() == DType::float32 || y.dtype() == DType::bfloat16);
+  const int64_t bytes = dtype == DType::float32 ? 4 : 2;
+  parallel_gemm(y.rows(), panel_count(y.cols()), x.cols(), [&](const GemmTask& task) {
+    const Factor factor{x.row<char>(0) + task.row_begin * x.row_stride() * bytes, x.row_stride(), panels, x.cols()};
+    multiply_block(dtype, &factor, 1, task.panel_begin, task.panel_end, bias, y.rows_from(task.row_begin, task.row_end));
+  });
+}
+
+}  // namespace
+
+void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_t panel_begin, int64_t panel_end, const float* bias,
+                    View y) {
+  with_dtype(dtype, [&]<class T>(T) {
+    BlockProduct<T, Multiplied<T>> product(factors, factor_count, bias, y);
+    with_dtype(y.dtype(), [&]<class Y>(Y) { product.template run<Y>(panel_begin, panel_end); });
+  });
+}
+
+void linear_forward(View x, const PackedWeight& weight, View y) {
+  AYAR_REQUIRE(x.cols() == weight.in_features() && y.cols() == weight.out_features());
+  multiply(x, weight.forward_panels(), weight.bias(), weight.dtype(), y);
+}
+
+void linear_backward_input(View dy, const PackedWeight& weight, View dx) {
+  AYAR_REQUIRE(dy.cols() == weight.out_features() && dx.cols() == weight.in_features());
+  multiply(dy, weight.backward_panels(), nullptr, weight.dtype(), dx);
+}
+
+}  // namespace ayar::cpu::AYAR_ISA

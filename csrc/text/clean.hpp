@@ -1,0 +1,39 @@
+// Cleaning: the chain of operators over one text, and over an Arrow batch of texts with the thread pool.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/text_batch.hpp"
+
+namespace ayar {
+
+// In the order in which they run. UTF-8 repair always runs: what comes out is a valid Arrow string.
+enum CleanOperator : int { kUtf8, kTags, kEntities, kMojibake, kInvisible, kNfc, kQuotes, kWhiteSpace, kCleanOperators };
+constexpr std::array<const char*, kCleanOperators> kCleanOperatorNames = {"utf8",      "tags", "entities", "mojibake",
+                                                                          "invisible", "nfc",  "quotes",   "white_space"};
+
+// One bit an operator: 1 << kTags and so on.
+using CleanMask = uint32_t;
+
+// Whether any of the operators could change the text: one vectorised look at it, never wrong when it says no.
+bool needs_cleaning(std::string_view text, CleanMask operators);
+
+// Runs the chain until nothing changes, so that clean(clean(x)) = clean(x). (Hostile text of more than 4 kB, in which every repair brings
+// about the next, ends after a bounded number of rounds.) Returns the operators that changed the text; out is left alone where none did.
+CleanMask clean(std::string_view text, CleanMask operators, std::string& out);
+
+struct CleanedBatch {
+  bool is_changed = false;       // else offsets and bytes are empty, and the input is the answer
+  std::vector<int64_t> offsets;  // rows + 1
+  std::string bytes;
+  std::array<int64_t, kCleanOperators> rows_touched{};
+};
+
+// The same for any number of threads.
+CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators);
+
+}  // namespace ayar

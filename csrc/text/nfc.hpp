@@ -1,0 +1,12 @@
+// Unicode Normalization Form C (UAX #15): canonical decomposition, canonical order, canonical composition.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ayar {
+
+// Requires well-formed UTF-8. Returns false where text is in NFC already.
+bool normalize_nfc(std::string_view text, std::string& out);
+
+}  // namespace ayar

@@ -1,0 +1,5 @@
+"""`python -m ayar` is `ayar`."""
+
+from ayar.cli import main
+
+main()

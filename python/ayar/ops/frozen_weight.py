@@ -1,0 +1,76 @@
+"""A frozen weight in the form that the kernels multiply with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ayar.errors import ShapeError
+from ayar.ops import backend
+
+_DTYPES = (torch.float32, torch.bfloat16)
+
+
+class FrozenWeight:
+    """The rows of one or more projections that share their input, stacked along N; converted and packed once.
+
+    Serves y = x Wᵀ + bias and dx = dy W. The panels for dx are made at the first backward, so evaluation holds one copy.
+    Make it with ``pack``; it does not keep the tensors it was made from.
+    """
+
+    shape: tuple[int, int]
+    splits: tuple[int, ...]
+    dtype: torch.dtype
+    bias: Tensor | None
+    packed: Any  # what a kernel takes: a native PackedWeight on the CPU, the plain (N, K) tensor on a GPU
+
+    @classmethod
+    def pack(cls, weights: Sequence[Tensor], bias: Tensor | None = None, dtype: torch.dtype | None = None) -> "FrozenWeight":
+        """Packs weights (N_i, K), fp32 or bf16, computing in ``dtype`` (fp32 or bf16; default: that of the first weight).
+
+        bias: (ΣN_i,) or None, added in fp32. Raises ShapeError.
+        """
+        if not weights:
+            raise ShapeError("FrozenWeight: there is no weight to pack")
+        dtype = weights[0].dtype if dtype is None else dtype
+        if dtype not in _DTYPES:
+            raise ShapeError(f"FrozenWeight: computes in float32 or bfloat16, not in {dtype}")
+        for weight in weights:
+            if weight.dim() != 2 or weight.shape[1] != weights[0].shape[-1]:
+                raise ShapeError(f"FrozenWeight: weights must be (N_i, K) with one K, not {[tuple(w.shape) for w in weights]}")
+        self = cls()
+        self.splits = tuple(weight.shape[0] for weight in weights)
+        self.shape = (sum(self.splits), weights[0].shape[1])
+        self.dtype = dtype
+        if bias is not None and bias.shape != self.shape[:1]:
+            raise ShapeError(f"FrozenWeight: bias {tuple(bias.shape)} must have {self.shape[0]} elements")
+        self.bias = None if bias is None else bias.detach().to(torch.float32, copy=True)
+        plain = [_plain(weight) for weight in weights]
+        if plain[0].device.type == "cpu":
+            self.packed = backend.native().cpu.PackedWeight(plain, self.bias, dtype == torch.bfloat16)
+        else:
+            self.packed = torch.cat(plain).to(dtype)
+        return self
+
+    def unpack(self) -> Tensor:
+        """The stacked weight (N, K) of ``dtype``, newly made."""
+        if isinstance(self.packed, Tensor):
+            return self.packed.clone()
+        weight = torch.empty(self.shape, dtype=self.dtype)
+        self.packed.unpack(weight)
+        return weight
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the packed form."""
+        return int(self.packed.nbytes)
+
+    def __repr__(self) -> str:
+        return f"FrozenWeight(shape={self.shape}, splits={self.splits}, dtype={self.dtype})"
+
+
+def _plain(weight: Tensor) -> Tensor:
+    weight = weight.detach()
+    weight = weight if weight.dtype in _DTYPES else weight.float()
+    return weight if weight.stride(-1) == 1 or weight.shape[1] <= 1 else weight.contiguous()

@@ -1,0 +1,78 @@
+"""Cross entropy fused with the frozen output head, at labelled positions only; the logits exist one small chunk at a time."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ayar.errors import ShapeError
+from ayar.ops import backend
+from ayar.ops.frozen_weight import FrozenWeight
+
+CHUNK_BYTES = 16 << 20  # of fp32 logits: they stay in the last-level cache until their gradient has been used
+LEAST_ROWS = 24  # of a chunk, whatever the vocabulary: fewer would not pay for one read of the head
+
+
+def linear_cross_entropy(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> Tensor:
+    """The sum over pairs of −log softmax(hidden[positions] Wᵀ)[targets]. Gradients flow to ``hidden`` only.
+
+    hidden: (tokens, hidden_size) in the dtype of head. head: (vocab_size, hidden_size), frozen. positions, targets: (pairs,) int64;
+    a position may occur more than once. Returns a scalar fp32, 0 without pairs. The gradient is computed with the loss, chunk by chunk,
+    so that no logits are computed twice. Raises ShapeError.
+    """
+    _check(hidden, head, positions, targets)
+    if backend.is_reference():
+        return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets)
+    return _LinearCrossEntropy.apply(hidden, head, positions.contiguous(), targets.contiguous())
+
+
+def linear_cross_entropy_reference(hidden: Tensor, weight: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
+    logits = hidden[positions] @ weight.t()
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+
+
+def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> None:
+    vocab_size, hidden_size = head.shape
+    if hidden.dim() != 2 or hidden.shape[1] != hidden_size or hidden.dtype != head.dtype:
+        raise ShapeError(f"linear_cross_entropy: hidden {tuple(hidden.shape)} {hidden.dtype} must be (tokens, {hidden_size}) {head.dtype}")
+    for name, index, size in (("positions", positions, hidden.shape[0]), ("targets", targets, vocab_size)):
+        if index.dim() != 1 or index.shape != positions.shape or index.dtype != torch.int64:
+            raise ShapeError(f"linear_cross_entropy: {name} {tuple(index.shape)} {index.dtype} must be (pairs,) torch.int64")
+        if len(index) and not (int(index.min()) >= 0 and int(index.max()) < size):
+            raise ShapeError(f"linear_cross_entropy: {name} must lie between 0 and {size - 1}")
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> Tensor:
+        kernels = backend.kernels(hidden)
+        vocab_size, hidden_size = head.shape
+        losses = torch.empty(len(targets))
+        dhidden = torch.zeros(hidden.shape) if ctx.needs_input_grad[0] else None
+        rows = max(LEAST_ROWS, CHUNK_BYTES // (4 * vocab_size) // LEAST_ROWS * LEAST_ROWS)
+        logits = torch.empty(min(rows, len(targets)), vocab_size)
+        for begin in range(0, len(targets), rows):
+            chunk = slice(begin, begin + rows)
+            x = hidden.detach()[positions[chunk]]
+            y = logits[: len(x)]
+            kernels.linear_forward(x, head.packed, y)
+            if dhidden is None:
+                kernels.cross_entropy(y, targets[chunk], losses[chunk])
+                continue
+            dy = y.view(head.dtype)[:, :vocab_size]  # lies over the logits: bf16 takes the first half of each row
+            kernels.cross_entropy_with_gradient(y, targets[chunk], losses[chunk], dy)
+            dx = torch.empty(len(x), hidden_size)
+            kernels.linear_backward_input(dy, head.packed, dx)
+            dhidden.index_add_(0, positions[chunk], dx)
+        ctx.save_for_backward(dhidden)
+        ctx.dtype = hidden.dtype
+        return torch.tensor(math.fsum(losses.tolist()))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None, None, None]:
+        (dhidden,) = ctx.saved_tensors
+        return (dhidden * dloss).to(ctx.dtype), None, None, None

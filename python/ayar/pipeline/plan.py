@@ -1,0 +1,140 @@
+"""How much work a training run is and what it will take: arithmetic on the rows' tokens and the model's shapes, and one short measurement."""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ayar.data.pack import Examples
+from ayar.model.adapters import TARGET_MODULES, LoraSettings, module_shapes
+from ayar.model.config import ModelConfig
+from ayar.ops import Adapter, FrozenWeight, lora_linear
+from ayar.pipeline.base_model import BaseModel
+from ayar.pipeline.memory import available_memory
+from ayar.pipeline.preparation import PreparedRows
+from ayar.recipe import Recipe
+
+# Torch, Arrow and the interpreter themselves, measured on an idle process after its first step.
+_RUNTIME_BYTES = 420_000_000
+_LOGITS_CHUNK_BYTES = 120_000_000
+# Share of a step that is matrix products: attention, norms, loss and the optimizer take the rest.
+_PRODUCTS_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do. tokens: of one epoch, none of them padding. seconds and memory are estimates."""
+
+    rows_train: int
+    rows_test: int
+    epochs: int
+    tokens: int
+    trained_tokens: int
+    steps: int
+    tokens_per_step: int
+    trainable_parameters: int
+    seconds: float
+    memory_bytes: int
+    memory_available: int
+    remedies: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        return self.memory_bytes <= self.memory_available
+
+
+def step_flops(config: ModelConfig, lora: LoraSettings, tokens: int, trained_tokens: int, mean_length: float) -> float:
+    """Floating-point operations of forward and backward: 4 per frozen weight and token (forward and dx), 6 per adapter weight and token,
+    4 per weight of the head and trained token, 14 · hidden · length / 2 per layer and token for causal attention."""
+    shapes = module_shapes(config)
+    adapted = lora.layer_indices(config.num_hidden_layers)
+    layer_weights = sum(out * into for out, into in shapes.values())
+    below = adapted[0]  # no gradient flows below the lowest adapter
+    frozen = layer_weights * (2 * below + 4 * (config.num_hidden_layers - below))
+    rank_rows = sum(sum(shapes[module]) for module in lora.target_modules)
+    adapters = 6 * lora.rank * rank_rows * len(adapted)
+    attention = 7 * config.num_attention_heads * config.head_dim * mean_length * config.num_hidden_layers
+    return tokens * (frozen + adapters + attention) + trained_tokens * 4.0 * config.vocab_size * config.hidden_size
+
+
+def trainable_parameters(config: ModelConfig, lora: LoraSettings) -> int:
+    shapes = module_shapes(config)
+    per_layer = sum(lora.rank * sum(shapes[module]) for module in TARGET_MODULES if module in lora.target_modules)
+    return per_layer * len(lora.layer_indices(config.num_hidden_layers))
+
+
+def memory_bytes(config: ModelConfig, lora: LoraSettings, pack_tokens: int, dtype: torch.dtype) -> int:
+    """Peak of training: weights (twice: one packed copy a direction), optimizer state, one pack's activations, runtime."""
+    width = dtype.itemsize
+    shapes = module_shapes(config)
+    weights = config.num_hidden_layers * sum(out * into for out, into in shapes.values()) * 2 * width
+    head = config.vocab_size * config.hidden_size * 3 * width  # embedding, and the head packed for both directions
+    optimizer = trainable_parameters(config, lora) * 4 * 4  # value, gradient and two moments, fp32
+    kept_layers = config.num_hidden_layers - lora.layer_indices(config.num_hidden_layers)[0]
+    query, key, value = config.qkv_splits
+    # Per token and layer: the inputs of both norms, of the four fused projections, rotated qkv, and gate_up.
+    row = 5 * config.hidden_size + 2 * (query + key + value) + query + 3 * config.intermediate_size
+    activations = pack_tokens * row * kept_layers * width
+    return weights + head + optimizer + activations + _RUNTIME_BYTES + _LOGITS_CHUNK_BYTES
+
+
+def measured_flops_per_second(config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, rows: int = 512, repeats: int = 5) -> float:
+    """Speed of the largest fused projection (gate and up), forward and backward, on this machine now; the median of a few."""
+    feed, hidden = config.intermediate_size, config.hidden_size
+    weight = FrozenWeight.pack([torch.zeros(feed, hidden, dtype=dtype)] * 2, dtype=dtype)
+    adapters = [
+        Adapter(torch.zeros(lora.rank, hidden).requires_grad_(), torch.zeros(feed, lora.rank).requires_grad_(), 1.0) for _ in range(2)
+    ]
+    x, dy = torch.zeros(rows, hidden, dtype=dtype, requires_grad=True), torch.zeros(rows, 2 * feed, dtype=dtype)
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        lora_linear(x, weight, adapters).backward(dy)
+        seconds.append(time.perf_counter() - start)
+    flops = rows * (2 * feed * hidden * 4 + 2 * lora.rank * (feed + hidden) * 6)
+    return flops / statistics.median(seconds[1:])  # the first one warms up
+
+
+def training_seconds(
+    config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, tokens: int, trained_tokens: int, mean_length: float
+) -> float:
+    """For ``tokens`` in all, over all epochs."""
+    flops = step_flops(config, lora, tokens, trained_tokens, mean_length)
+    return flops / (measured_flops_per_second(config, lora, dtype) * _PRODUCTS_SHARE)
+
+
+def plan_of(recipe: Recipe, model: BaseModel, examples: Examples, rows: PreparedRows, total_steps: int, all_tokens: int) -> Plan:
+    """total_steps, all_tokens: of all epochs, as the loop will run them."""
+    dtype = getattr(torch, recipe.train.dtype)
+    tokens, trained = int(examples.lengths.sum()), int(examples.trained_tokens.sum())
+    mean_length = float((examples.lengths**2).sum()) / max(tokens, 1)  # as a token sees it: long rows have more tokens
+    all_trained = round(trained * all_tokens / max(tokens, 1))
+    return Plan(
+        rows_train=rows.train.num_rows,
+        rows_test=rows.test.num_rows,
+        epochs=recipe.train.epochs,
+        tokens=tokens,
+        trained_tokens=trained,
+        steps=total_steps,
+        tokens_per_step=round(all_tokens / max(total_steps, 1)),
+        trainable_parameters=trainable_parameters(model.config, recipe.lora),
+        seconds=training_seconds(model.config, recipe.lora, dtype, all_tokens, all_trained, mean_length),
+        memory_bytes=memory_bytes(model.config, recipe.lora, recipe.train.tokens_per_batch, dtype),
+        memory_available=available_memory(),
+        remedies=remedies(recipe),
+    )
+
+
+def remedies(recipe: Recipe) -> tuple[str, ...]:
+    """What makes a run smaller, the cheapest first."""
+    found = []
+    if recipe.train.tokens_per_batch > recipe.format.max_tokens:
+        found.append(
+            f"train.tokens_per_batch: {recipe.format.max_tokens} (now {recipe.train.tokens_per_batch}), with train.grad_accumulation_steps raised to match"
+        )
+    if recipe.lora.layers == "all":
+        found.append("lora.layers: 8, so that only the uppermost 8 layers keep activations")
+    if recipe.train.dtype == "float32":
+        found.append("train.dtype: bfloat16, which halves weights and activations")
+    return (*found, "a smaller model")

@@ -166,7 +166,8 @@ def _canonical(path: Path, raw: RawRows, mapping: dict[str, str], settings: Sour
 def _texts(path: Path, column: str, values: pa.ChunkedArray | Sequence[Any], rows: np.ndarray) -> pa.Array:
     """Null becomes the empty text, which the quality stage then drops with a reason."""
     if isinstance(values, pa.ChunkedArray):
-        return pc.fill_null(pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string()), "")
+        chunks: list[pa.Array] = values.chunks
+        return pc.fill_null(pa.concat_arrays(chunks) if chunks else pa.array([], pa.string()), "")
     return pa.array([_text(path, column, value, row) for value, row in zip(values, rows, strict=True)], pa.string())
 
 

@@ -25,7 +25,7 @@ def check_classes(table: pa.Table, rare_classes: str, min_class_rows: int) -> No
         named = ", ".join(rare[:LISTED]) + (f" and {len(rare) - LISTED} more" if len(rare) > LISTED else "")
         raise DataError(
             f"{_sources(table)}: fewer than {min_class_rows} examples in the class{'es' * (len(rare) > 1)} {named}. "
-            "A class needs one to train on and one to test with. Add examples, give the rows another class, or set quality.rare_classes: drop."
+            "A class needs one to train on and one to test with. Add examples, merge classes, or set quality.rare_classes: drop."
         )
     usable = len(counts) - len(rare)
     if usable < 2:

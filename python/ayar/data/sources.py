@@ -166,7 +166,7 @@ def _canonical(path: Path, raw: RawRows, mapping: dict[str, str], settings: Sour
 def _texts(path: Path, column: str, values: pa.ChunkedArray | Sequence[Any], rows: np.ndarray) -> pa.Array:
     """Null becomes the empty text, which the quality stage then drops with a reason."""
     if isinstance(values, pa.ChunkedArray):
-        chunks: list[pa.Array] = values.chunks
+        chunks: list[pa.Array] = values.chunks  # pyright: ignore[reportAttributeAccessIssue]  (pyarrow's class is not fully typed)
         return pc.fill_null(pa.concat_arrays(chunks) if chunks else pa.array([], pa.string()), "")
     return pa.array([_text(path, column, value, row) for value, row in zip(values, rows, strict=True)], pa.string())
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from ayar.data.anonymize import AnonymizeSettings, anonymize
+from ayar.data.stage import Stage
 from ayar.errors import DataError
 from tests.data.tables import classified, reasons, table
 
@@ -21,7 +22,7 @@ def texts(table: pa.Table) -> list[str]:
     return table["text"].to_pylist()
 
 
-def run(*messages: str, **settings: object):  # noqa: ANN201
+def run(*messages: str, **settings: object) -> Stage:
     rows = classified(*[(message, "x") for message in messages])
     return anonymize(rows, AnonymizeSettings.model_validate(settings), "classify")
 

@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 
 from ayar.data.balance import BalanceSettings, balance
+from ayar.data.stage import Stage
 from ayar.errors import DataError
 from tests.data.tables import classified, reasons
 
@@ -11,11 +12,11 @@ SPLIT = (["test"] * 2 + ["train"] * 10) + (["test"] + ["train"] * 3)
 TABLE = classified(*ROWS, split=SPLIT)
 
 
-def balanced(**settings: object):  # noqa: ANN201
+def balanced(**settings: object) -> Stage:
     return balance(TABLE, BalanceSettings.model_validate(settings), "classify", seed=3)
 
 
-def train_counts(stage) -> Counter:  # noqa: ANN001
+def train_counts(stage: Stage) -> Counter:
     return Counter(row["label"] for row in stage.kept.to_pylist() if row["split"] == "train")
 
 

@@ -1,24 +1,28 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ayar.data.chat_template import PLAIN, ChatTemplate, RowRefusedError
+from ayar.data.chat_template import PLAIN, ChatTemplate, Rendered, RowRefusedError
 from ayar.data.model_folder import read_model_text
 from ayar.errors import DataError, ModelError
 from tests.data.tiny_model import CHATML, SPECIAL, write_model_folder
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 LLAMA3 = (
-    "{{ bos_token }}{% for message in messages %}{{ '<|start|>' + message.role + '<|end|>\n\n' + message.content | trim + '<|eot|>' }}{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|start|>' + message.role + '<|end|>\n\n' + message.content | trim + '<|eot|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant<|end|>\n\n' }}{% endif %}"
 )
 MISTRAL = (
-    "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-    "{{ raise_exception('roles must alternate') }}{% endif %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
-    "{% elif message['role'] == 'assistant' %}{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
+    "{% elif message['role'] == 'assistant' %}{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{% endif %}"
+    "{% endfor %}"
 )
 TURNS = [
     {"role": "user", "content": "kartım gelmedi"},
@@ -32,7 +36,7 @@ def template(source: str) -> ChatTemplate:
     return ChatTemplate(source, TOKENS, [*SPECIAL, "<|eot|>", "</s>"])
 
 
-def learned(rendered) -> list[str]:  # noqa: ANN001
+def learned(rendered: Rendered) -> list[str]:
     return [rendered.text.encode()[start:end].decode() for start, end in rendered.trained]
 
 
@@ -48,7 +52,8 @@ def test_equals_transformers() -> None:
     for source in (CHATML, LLAMA3, MISTRAL):
         for prompt in (False, True):
             messages = TURNS[:3] if prompt else TURNS
-            theirs = render_jinja_template([messages], chat_template=source, add_generation_prompt=prompt, **TOKENS)[0]
+            kwargs: dict[str, Any] = {"chat_template": source, "add_generation_prompt": prompt, **TOKENS}
+            theirs = render_jinja_template([messages], **kwargs)[0]
             assert template(source).render(messages, prompt) == theirs[0]
 
 

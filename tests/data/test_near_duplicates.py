@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from ayar.data.near_duplicates import SHINGLE, find_near_duplicates, minhash
 
-WORDS = (
-    "card money refund transfer charged twice waiting please lost stolen atm cash top up limit fee country exchange rate pin code".split()
-)
+TEXT = "card money refund transfer charged twice waiting please lost stolen atm cash top up limit fee country exchange rate pin code"
+WORDS = TEXT.split()
 
 
 @cache

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def examples_of(lengths: list[int], trained_from: int = 1) -> Examples:
     ids = np.arange(sum(lengths), dtype=np.int32)
     labels = ids.copy()
     offsets = np.cumsum([0, *lengths]).astype(np.int64)
-    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+    for first, last in pairwise(offsets):
         labels[first : min(first + trained_from, last)] = IGNORE_INDEX
     return Examples(ids, labels, offsets)
 
@@ -97,7 +98,7 @@ def test_every_token_is_in_one_batch_and_no_pair_crosses_a_border(lengths: list[
         assert (batch.targets == batch.input_ids[batch.positions + 1]).all()
         assert not set((batch.positions + 1).tolist()) & set(starts)
         assert len(batch.positions) == len(batch.input_ids) - len(starts)
-        for first, last in zip(borders[:-1], borders[1:], strict=True):  # an example is whole and in its order
+        for first, last in pairwise(borders):  # an example is whole and in its order
             assert batch.input_ids[first:last].tolist() == list(
                 range(int(batch.input_ids[first]), int(batch.input_ids[first]) + last - first)
             )

@@ -1,6 +1,8 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +22,7 @@ SUBJECTS = ["kart", "para", "transfer", "şifre", "hesap", "limit", "komisyon", 
 MAIL = "someone.private@firm.com"
 
 
-def settings(**sections: object) -> SimpleNamespace:
+def settings(**sections: object) -> Any:
     return SimpleNamespace(
         **{
             "source": SourceSettings(), "clean": CleanSettings(), "anonymize": AnonymizeSettings(), "quality": QualitySettings(),
@@ -58,7 +60,7 @@ def test_every_row_is_kept_or_rejected_and_the_counts_add_up(tmp_path: Path, mod
     chosen = settings(source=SourceSettings(ragged="drop"), balance=BalanceSettings(method="oversample"))
     prepared = prepare([path], "classify", chosen, OracleTokenizer(model), model, seed=1, progress=seen.append)
     assert [report["stage"] for report in seen] == ["sources", "clean", "anonymize", "quality", "split", "balance", "format", "length"]
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         assert before["rows_out"] == after["rows_in"]
     for report in seen:
         assert report["rows_in"] + report["changed"].get("copied", 0) == report["rows_out"] + sum(report["dropped"].values())

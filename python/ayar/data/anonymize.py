@@ -1,7 +1,7 @@
 """Replaces personal data before anything is written to disk, then looks again until nothing more is found.
 
-What this gives is pseudonymised text as GDPR 4(5) and KVKK mean it, not anonymous data: rules find what they know. The key of the stand-ins is
-random in every run and is never stored, so nobody can compute them back.
+What this gives is pseudonymised text as GDPR 4(5) and KVKK mean it, not anonymous data: rules find what they know. The key of the
+stand-ins is random in every run and is never stored, so nobody can compute them back.
 """
 
 import secrets
@@ -37,7 +37,7 @@ class AnonymizeSettings(Settings):
     )
     key_file: Path | None = Field(
         default=None,
-        description="file whose bytes decide the made-up values, to get the same ones in several runs; guard it. Default: a random key, never stored",
+        description="file whose bytes decide the made-up values, to get the same in several runs; guard it. Default: random, never stored",
     )
 
 
@@ -55,6 +55,7 @@ def anonymize(table: pa.Table, settings: AnonymizeSettings, task: str) -> Stage:
     written: dict[int, list[PersonalSpan]] = {}
     looked_at = np.arange(len(values))
     touched: set[int] = set()
+    rows = np.zeros(0, np.int64)
     for turn in range(PASSES + 1):
         found = replacer.find(values, owner, looked_at, written)
         rows = np.unique(owner[list(found)]) if found else np.zeros(0, np.int64)

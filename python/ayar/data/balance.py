@@ -14,8 +14,8 @@ from ayar.settings import Settings
 
 class BalanceSettings(Settings):
     method: Literal["none", "oversample", "undersample", "cap"] = Field(
-        "none",
-        description="copy rows of small classes up to the largest, cut large classes to the smallest, cap every class at max_rows, or nothing",
+        default="none",
+        description="copy rows of small classes up to the largest, cut all to the smallest, cap each at max_rows, or nothing",
     )
     max_rows: int | None = Field(
         default=None,

@@ -19,7 +19,10 @@ from ayar.errors import DataError, ModelError
 
 Message = dict[str, str]
 
-PLAIN = "{% for message in messages %}{{ message.content }}{% if message.role == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
+PLAIN = (
+    "{% for message in messages %}{{ message.content }}"
+    "{% if message.role == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}{% endfor %}"
+)
 
 
 class Rendered(NamedTuple):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from ayar.data.arrow_compute import pc
 from ayar.data.raw_rows import RawRows
 from ayar.errors import DataError
 
@@ -53,7 +53,7 @@ def read_rows(path: Path, columns: Sequence[str], encoding: str, errors: str, de
 
 def _ragged(path: Path, row: pacsv.InvalidRow) -> str:
     return (
-        f"{path}, row {row.number}: {row.actual_columns} field{'' if row.actual_columns == 1 else 's'}, the header has {row.expected_columns}. "
+        f"{path}, row {row.number}: {row.actual_columns} field{'s' * (row.actual_columns != 1)}, the header has {row.expected_columns}. "
         "Quote the field that holds the separator, close the quote, or set source.ragged: drop."
     )
 

@@ -16,7 +16,7 @@ def check_encoding(path: Path, encoding: str) -> None:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise DataError(
-            f"source.encoding: {encoding} is not an encoding that Python knows. Usual ones: utf-8, windows-1254, iso-8859-9, windows-1252, utf-16."
+            f"source.encoding: Python knows no encoding {encoding}. Usual ones: utf-8, windows-1254, iso-8859-9, windows-1252, utf-16."
         ) from None
     lines = 1
     with path.open("rb") as file:

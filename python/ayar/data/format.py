@@ -45,7 +45,7 @@ class FormatSettings(Settings):
     max_tokens: int = Field(default=1024, ge=8, description="longest row in tokens, template included; at most what the model can read")
     too_long: Literal["drop", "split", "refuse"] = Field(
         default="drop",
-        description="rows longer than max_tokens: drop and count them, split them into pieces, or stop with an error; never cut off silently",
+        description="rows longer than max_tokens: drop and count them, split them into pieces, or stop with an error",
     )
 
 

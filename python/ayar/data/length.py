@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from ayar.data.format import FormatSettings
 from ayar.data.pack import Encoder, tokenize
-from ayar.data.stage import Stage, split_by_reason
+from ayar.data.stage import Stage, split_by_reason, still_kept
 from ayar.errors import DataError
 
 
@@ -21,14 +21,15 @@ def measure_length(table: pa.Table, settings: FormatSettings, tokenizer: Encoder
     if long.any() and settings.too_long == "refuse":
         first = int(np.flatnonzero(long)[0])
         raise DataError(
-            f"{table['source'][first].as_py()}, row {table['row'][first].as_py()}: {lengths[first]} tokens, format.max_tokens is {settings.max_tokens} "
-            f"({int(long.sum())} rows are too long). Raise it, or set format.too_long: drop or split."
+            f"{table['source'][first].as_py()}, row {table['row'][first].as_py()}: {lengths[first]} tokens, "
+            f"format.max_tokens is {settings.max_tokens} ({int(long.sum())} rows are too long). "
+            "Raise it, or set format.too_long: drop or split."
         )
     reasons = np.full(table.num_rows, None, dtype=object)
     reasons[trained == 0] = "nothing_to_learn"
     if settings.too_long == "drop":
         reasons[long] = "too_long"
-    keep = np.equal(reasons, None)
+    keep = still_kept(reasons)
     if not keep.any():
         raise DataError(
             f"data: no row is left to train on: {int(long.sum())} are longer than format.max_tokens ({settings.max_tokens}), "

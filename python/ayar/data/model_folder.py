@@ -8,7 +8,10 @@ from ayar.errors import ModelError
 
 
 class ModelText(NamedTuple):
-    """special: every special token's text. named: bos_token, eos_token ... as chat templates call them. adds_bos: a plain text starts with it."""
+    """special: every special token's text. named: bos_token, eos_token ... as chat templates call them.
+
+    adds_bos: a plain text starts with the bos_token.
+    """
 
     folder: Path
     special: list[str]

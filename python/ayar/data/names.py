@@ -19,23 +19,26 @@ _SIGNATURE_GAP = re.compile(r"[\s,.!;:-]{1,6}")
 _APOSTROPHES = "'’`´"
 MOST_WORDS = 3  # first, second and family name
 
-HONORIFICS_BEFORE = frozenset("sayin sn bay bayan dr prof av mr mrs ms miss mister sir madam dear".split()) - {"sir", "madam"}
-HONORIFICS_AFTER = frozenset("bey hanim beyefendi hanimefendi abla abi".split())
-# Words that must stand before the name, and whether the name must be in the lists
+# Compared with folded words: one kind of i.
+HONORIFICS_BEFORE = frozenset({"sayin", "sn", "bay", "bayan", "dr", "prof", "av", "mr", "mrs", "ms", "miss", "mister", "dear"})
+HONORIFICS_AFTER = frozenset({"bey", "hanim", "beyefendi", "hanimefendi", "abla", "abi"})
+# The words that end in front of a name → whether the name must be in the lists.
 INTRODUCTIONS: dict[tuple[str, ...], bool] = {
-    ("adim",): False, ("ismim",): False, ("my", "name", "is"): False, ("ad", "soyad"): False, ("adi", "soyadi"): False, ("adim", "soyadim"): False,
-    ("isim", "soyisim"): False, ("alici",): True, ("ben",): True, ("benim", "adim"): False, ("adi",): True, ("isim",): True, ("musteri", "adi"): False, ("müşteri", "adi"): False,
-    ("full", "name"): False, ("name",): True, ("i", "am"): True, ("i", "m"): True, ("this", "is"): True, ("it", "s"): True, ("called",): True,
+    ("adim",): False, ("ismim",): False, ("ad", "soyad"): False, ("adi", "soyadi"): False, ("isim", "soyisim"): False,
+    ("müşteri", "adi"): False,
+    ("ben",): True, ("adi",): True, ("isim",): True, ("alici",): True,
+    ("my", "name", "is"): False, ("full", "name"): False, ("name",): True, ("i", "am"): True, ("i", "m"): True, ("this", "is"): True,
+    ("it", "s"): True, ("called",): True,
 }  # fmt: skip
-CLOSINGS = frozenset(
-    "saygilarimla saygilar saygilarimizla teşekkürler teşekkür teşekkürlerimle sevgiler selamlar ederim çalişmalar günler regards thanks thank you sincerely cheers best wishes yours truly faithfully".split()
-)
+CLOSINGS = frozenset({
+    "saygilarimla", "saygilarimizla", "saygilar", "teşekkürler", "teşekkür", "ederim", "sevgiler", "selamlar", "çalişmalar", "günler",
+    "regards", "thanks", "thank", "you", "sincerely", "cheers", "best", "wishes", "yours", "truly", "faithfully",
+})  # fmt: skip
 # Case endings that people write without an apostrophe: Ahmetin, Zeynepten. Longest first.
-_ENDINGS = tuple(
-    sorted(
-        "nin nın nun nün in ın un ün e a ye ya i ı u ü yi yı yu yü de da te ta den dan ten tan le la yle yla".split(), key=len, reverse=True
-    )
-)
+_ENDINGS = (
+    "nin", "nın", "nun", "nün", "den", "dan", "ten", "tan", "yle", "yla", "in", "ın", "un", "ün", "ye", "ya", "yi", "yı", "yu", "yü",
+    "de", "da", "te", "ta", "le", "la", "e", "a", "i", "ı", "u", "ü",
+)  # fmt: skip
 MIN_STEM = 4
 
 

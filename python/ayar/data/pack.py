@@ -18,9 +18,12 @@ IGNORE_INDEX = -100
 class TokenBatch(Protocol):
     """ids: (tokens,) int32. offsets: (rows + 1,) int64 into ids. spans: (tokens, 2) BYTE offsets in the token's row."""
 
-    ids: np.ndarray
-    offsets: np.ndarray
-    spans: np.ndarray | None
+    @property
+    def ids(self) -> np.ndarray: ...
+    @property
+    def offsets(self) -> np.ndarray: ...
+    @property
+    def spans(self) -> np.ndarray | None: ...
 
 
 class Encoder(Protocol):
@@ -30,7 +33,10 @@ class Encoder(Protocol):
 
 
 class Examples(NamedTuple):
-    """input_ids, labels: (tokens,) int32, all rows one after the other; labels are the ids, or -100 where not trained. offsets: (rows + 1,) int64."""
+    """input_ids, labels: (tokens,) int32, all rows one after the other; labels are the ids, or -100 where not trained.
+
+    offsets: (rows + 1,) int64, where each row begins.
+    """
 
     input_ids: np.ndarray
     labels: np.ndarray
@@ -106,7 +112,8 @@ def pack(examples: Examples, max_tokens: int, seed: int, epoch: int) -> list[Bat
         raise DataError("data: all labels are masked: in not one row is there a token to learn. Look at the rows with `ayar inspect`.")
     if lengths[useful].max() > max_tokens:
         raise DataError(
-            f"data: a row of {lengths[useful].max()} tokens does not fit into a batch of {max_tokens}. Lower format.max_tokens, or allow more tokens in a batch."
+            f"data: a row of {lengths[useful].max()} tokens does not fit into a batch of {max_tokens}. "
+            "Lower format.max_tokens, or allow more tokens in a batch."
         )
     random = np.random.default_rng([seed, epoch])
     shuffled = random.permutation(useful)

@@ -22,9 +22,9 @@ class PersonalSpan(NamedTuple):
 
 
 def find_personal_data(texts: pa.Array, owner: np.ndarray, kinds: Sequence[str]) -> list[list[PersonalSpan]]:
-    """For each text its spans, sorted, without overlaps. owner: (texts,) the row of each; a name found in one text is taken in the whole row.
+    """For each text its spans, sorted, without overlaps. owner: (texts,) the row of each text.
 
-    Where two spans meet, a checked identifier wins over an address, and an address over a name.
+    A name found in one text is taken in the whole row. Where two spans meet, an identifier wins over an address, that over a name.
     """
     found: list[list[PersonalSpan]] = [[] for _ in range(len(texts))]
     native = find_spans(texts)

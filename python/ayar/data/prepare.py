@@ -3,14 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ayar.data.anonymize import AnonymizeSettings, anonymize
+from ayar.data.arrow_compute import pc
 from ayar.data.balance import BalanceSettings, balance
 from ayar.data.clean import CleanSettings, clean
 from ayar.data.format import FormatSettings, format_rows
@@ -140,7 +141,8 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write(part)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise DataError(
             f"{path}: cannot be written ({error.strerror or 'no space left?'}). Free some space, or set output to another folder."
         ) from None

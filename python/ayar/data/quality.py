@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
+from ayar.data.arrow_compute import pc
 from ayar.data.near_duplicates import find_near_duplicates
-from ayar.data.stage import Stage, split_by_reason
+from ayar.data.stage import Stage, split_by_reason, still_kept
 from ayar.data.tasks import TASKS
 from ayar.data.text_keys import row_texts, text_keys
 from ayar.data.validate import check_classes
@@ -35,7 +35,8 @@ class QualitySettings(Settings):
         default=0.8, gt=0.3, le=1, description="near means: this share of all 5-character pieces of two rows is common to both (Jaccard)"
     )
     contradictions: Literal["drop", "majority", "keep"] = Field(
-        "drop", description="the same text under several labels: drop all, keep those of a label with more than half of them, or keep all"
+        default="drop",
+        description="the same text under several labels: drop all, keep those of the label of more than half, or keep all",
     )
     rare_classes: Literal["refuse", "drop"] = Field(
         default="refuse", description="a class with fewer rows than min_class_rows: stop with an error, or drop its rows"
@@ -115,7 +116,7 @@ def _judge_near_duplicates(keys: pa.Array, labels: np.ndarray, threshold: float,
 
 
 def _judge_rare_classes(table: pa.Table, settings: QualitySettings, reasons: np.ndarray) -> None:
-    left = table.filter(pa.array(np.equal(reasons, None)))
+    left = table.filter(pa.array(still_kept(reasons)))
     check_classes(left, settings.rare_classes, settings.min_class_rows)
     counts = Counter(left["label"].to_pylist())
     rare = pa.array([label for label, rows in counts.items() if rows < settings.min_class_rows], pa.string())
@@ -129,11 +130,11 @@ def _mark(reasons: np.ndarray, condition: pa.Array | pa.ChunkedArray, reason: st
         if isinstance(condition, pa.Array)
         else pc.fill_null(condition, False).to_numpy()
     )
-    reasons[hit & np.equal(reasons, None)] = reason
+    reasons[hit & still_kept(reasons)] = reason
 
 
 def _alive(reasons: np.ndarray) -> np.ndarray:
-    return np.flatnonzero(np.equal(reasons, None))
+    return np.flatnonzero(still_kept(reasons))
 
 
 def _codes(values: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from ayar.data import columns as column_mapping
 from ayar.data import delimited, json_rows, parquet_rows, plain_text
+from ayar.data.arrow_compute import pc
 from ayar.data.conversations import conversations
 from ayar.data.encoding import check_encoding
 from ayar.data.raw_rows import RawRows
@@ -122,8 +122,7 @@ def _column_names(path: Path, kind: str, settings: SourceSettings, task: str) ->
             raise DataError(f"{path}: a text file has no columns, so it fits the task complete only, not {task}. Use CSV or JSONL.")
         return [plain_text.COLUMN]
     if kind == "csv":
-        names = delimited.column_names(path, settings.encoding, settings.delimiter)
-        return names
+        return delimited.column_names(path, settings.encoding, settings.delimiter)
     names = parquet_rows.column_names(path) if kind == "parquet" else json_rows.column_names(path, settings.encoding, errors)
     if not names:
         raise DataError(f"{path}: no rows with named fields. Export it again, or name another file in data.")
@@ -167,7 +166,8 @@ def _canonical(path: Path, raw: RawRows, mapping: dict[str, str], settings: Sour
 def _texts(path: Path, column: str, values: pa.ChunkedArray | Sequence[Any], rows: np.ndarray) -> pa.Array:
     """Null becomes the empty text, which the quality stage then drops with a reason."""
     if isinstance(values, pa.ChunkedArray):
-        return pc.fill_null(pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string()), "")
+        chunks: list[pa.Array] = values.chunks  # pyright: ignore[reportAttributeAccessIssue]  (pyarrow's class is not fully typed)
+        return pc.fill_null(pa.concat_arrays(chunks) if chunks else pa.array([], pa.string()), "")
     return pa.array([_text(path, column, value, row) for value, row in zip(values, rows, strict=True)], pa.string())
 
 

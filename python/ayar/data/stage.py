@@ -21,10 +21,15 @@ class Stage(NamedTuple):
 def split_by_reason(table: pa.Table, reasons: Sequence[str | None] | np.ndarray, stage: str, **extra: Any) -> Stage:
     """Keep the rows whose reason is None. ``extra`` goes into the report beside the counts."""
     why = np.asarray(reasons, dtype=object)
-    keep = np.fromiter((reason is None for reason in why), dtype=bool, count=len(why))
+    keep = still_kept(why)
     kept = table if keep.all() else table.filter(pa.array(keep))
     dropped = dropped_rows(table.filter(pa.array(~keep)), stage, list(why[~keep]))
     return Stage(kept, dropped, stage_report(stage, table.num_rows, kept.num_rows, dropped, **extra))
+
+
+def still_kept(reasons: np.ndarray) -> np.ndarray:
+    """(rows,) bool: those without a reason."""
+    return np.fromiter((reason is None for reason in reasons), dtype=bool, count=len(reasons))
 
 
 def dropped_rows(table: pa.Table, stage: str, reasons: Sequence[str]) -> pa.Table:

@@ -1,9 +1,9 @@
 """Stand-ins for personal data: plausible to read, the same for the same person throughout a run, and nobody's.
 
-A stand-in is drawn by a keyed hash (BLAKE2b) of the normalised original. Where a range is reserved for examples, it is used (RFC 2606 e-mail
-domains, RFC 5737 and 3849 addresses, Ofcom's and the North American drama numbers). Where none is, the stand-in is one that can never be issued:
+A stand-in is drawn by a keyed hash (BLAKE2b) of the normalised original. Where a range is reserved for examples, it is used (RFC 2606
+e-mail domains, RFC 5737 and 3849 addresses, Ofcom's and the North American drama numbers). Where none is, the stand-in can never be issued:
 an IBAN with check digits 00, a card number that fails Luhn, a T.C. number with an odd last digit (a valid one is even), a phone number of
-the unassigned Turkish prefix 599, or one whose national part begins with 000. So no stand-in can belong to somebody, and none passes a checksum.
+the unassigned Turkish prefix 599, or one whose national part begins with 000. So it belongs to nobody, and it passes no checksum.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ V4_EXAMPLES = ("192.0.2.", "198.51.100.", "203.0.113.")
 
 
 class Surrogates:
-    """``stand_in(kind, original)``. kind: email phone iban card tc_id ip url_credentials name address. A key of 32 random bytes makes a run's own."""
+    """``stand_in(kind, original)``, for the kinds email phone iban card tc_id ip url_credentials name address."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.blake2b(key, digest_size=32).digest()  # any length of key will do

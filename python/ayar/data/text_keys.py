@@ -1,7 +1,8 @@
 """A key that is equal for texts which differ only in case, punctuation, spacing or the dots of a Turkish I. Whole columns at a time."""
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from ayar.data.arrow_compute import pc
 
 _TURKISH_I = ("İ", "I", "ı")  # all become i: a key compares, it is never shown
 

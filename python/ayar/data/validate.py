@@ -13,9 +13,7 @@ LISTED = 5
 def validate(table: pa.Table, task: str, rare_classes: str = "refuse", min_class_rows: int = 2) -> None:
     """Raises DataError for a table that cannot become a training and a test set: too few rows, one class, classes too small."""
     if table.num_rows < 2:
-        raise DataError(
-            f"data: {table.num_rows} usable row{'s' if table.num_rows == 0 else ''}; at least 2 are needed, one to train on and one to test with."
-        )
+        raise DataError(f"data: usable rows: {table.num_rows}; at least 2 are needed, one to train on and one to test with.")
     if task == "classify":
         check_classes(table, rare_classes, min_class_rows)
 
@@ -26,13 +24,12 @@ def check_classes(table: pa.Table, rare_classes: str, min_class_rows: int) -> No
     if rare and rare_classes == "refuse":
         named = ", ".join(rare[:LISTED]) + (f" and {len(rare) - LISTED} more" if len(rare) > LISTED else "")
         raise DataError(
-            f"{_sources(table)}: fewer than {min_class_rows} examples in the class{'es' if len(rare) > 1 else ''} {named}. "
-            "A class needs one to train on and one to test with. Add examples, give the rows another class, or set quality.rare_classes: drop."
+            f"{_sources(table)}: fewer than {min_class_rows} examples in the class{'es' * (len(rare) > 1)} {named}. "
+            "A class needs one to train on and one to test with. Add examples, merge classes, or set quality.rare_classes: drop."
         )
-    if len(counts) - len(rare) < 2:
-        raise DataError(
-            f"{_sources(table)}: {len(counts) - len(rare)} usable class{'' if len(counts) - len(rare) == 1 else 'es'}; classify needs at least 2. Check source.label."
-        )
+    usable = len(counts) - len(rare)
+    if usable < 2:
+        raise DataError(f"{_sources(table)}: {usable} usable class{'es' * (usable != 1)}; classify needs at least 2. Check source.label.")
 
 
 def _sources(table: pa.Table) -> str:

@@ -18,4 +18,6 @@ class EvaluateSettings(Settings):
     window_tokens: int = Field(default=512, ge=2, description="general text is read in pieces of this many tokens, each for itself")
     samples: int = Field(default=6, ge=0, description="held-out rows whose answers before and after are shown in the report")
     max_new_tokens: int = Field(default=128, ge=1, description="longest answer in tokens, of the samples and of the task answer")
-    batch_tokens: int = Field(default=4096, ge=1, description="tokens worked on at once: more is faster, up to a point, and takes more memory")
+    batch_tokens: int = Field(
+        default=4096, ge=1, description="tokens worked on at once: more is faster, up to a point, and takes more memory"
+    )

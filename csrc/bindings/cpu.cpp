@@ -16,6 +16,7 @@
 #include "cpu/cross_entropy.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/packed_weight.hpp"
+#include "cpu/peak.hpp"
 #include "cpu/rms_norm.hpp"
 #include "cpu/rope.hpp"
 #include "cpu/swiglu.hpp"
@@ -80,6 +81,7 @@ void bind_cpu(py::module_ module) {
                 "dqkv"_a);
   BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a);
   BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a);
+  BIND_EACH_ISA(peak_gflops, "bf16"_a, "seconds"_a);
   BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
   BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);
   BIND_EACH_ISA(lora_linear_forward, "x"_a, "weight"_a, "adapters"_a, "u"_a, "y"_a);

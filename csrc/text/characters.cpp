@@ -28,6 +28,23 @@ size_t control_sequence(const char* p, const char* end) {
   return q < end && *q >= 0x40 && *q <= 0x7E ? static_cast<size_t>(q + 1 - p) : 0;
 }
 
+// The first white space at or behind p.
+const char* end_of_word(const char* p, const char* end) {
+  while (p < end) {
+    if (*p > ' ') {
+      ++p;
+    } else if (static_cast<uint8_t>(*p) >= 0x80) {
+      const utf8::Decoded next = utf8::decode(p, end);
+      if ((code_point_byte(next.code) & kIsSpace) != 0) return p;
+      p += next.length;
+    } else {
+      if (*p == ' ' || *p == '\t' || *p == '\n' || (code_point_byte(static_cast<uint8_t>(*p)) & kIsSpace) != 0) return p;
+      ++p;
+    }
+  }
+  return p;
+}
+
 }  // namespace
 
 bool drop_invisible(std::string_view text, std::string& out) {
@@ -36,6 +53,10 @@ bool drop_invisible(std::string_view text, std::string& out) {
   char32_t before = 0;
   bool changed = false;
   for (const char* p = text.data(); p < end;) {
+    if (*p >= ' ' && *p < 0x7F) {
+      before = static_cast<char32_t>(*p++);
+      continue;
+    }
     const utf8::Decoded next = utf8::decode(p, end);
     const uint8_t flags = code_point_byte(next.code);
     size_t dropped = 0;
@@ -67,18 +88,9 @@ bool tidy_white_space(std::string_view text, std::string& out) {
   int line_ends = 0;
   char blank = 0;
   for (const char* p = text.data(); p < end;) {
-    const utf8::Decoded next = utf8::decode(p, end);
-    const char* const start = p;
-    p += next.length;
-    const bool is_line_end = next.code == '\n' || next.code == '\r' || next.code == 0x0B || next.code == 0x0C || next.code == 0x85 ||
-                             next.code == 0x2028 || next.code == 0x2029;
-    if (is_line_end) {
-      if (next.code == '\r' && p < end && *p == '\n') ++p;
-      ++line_ends;
-      blank = 0;
-    } else if (next.code == ' ' || next.code == '\t' || (code_point_byte(next.code) & kIsSpace)) {
-      if (blank == 0 || next.code == '\t') blank = next.code == '\t' ? '\t' : ' ';
-    } else {
+    const char* const word = p;
+    p = end_of_word(p, end);
+    if (p > word) {
       if (!out.empty()) {
         if (line_ends > 0) {
           out.append(line_ends > 1 ? 2 : 1, '\n');
@@ -88,7 +100,19 @@ bool tidy_white_space(std::string_view text, std::string& out) {
       }
       line_ends = 0;
       blank = 0;
-      out.append(start, p);
+      out.append(word, p);
+      continue;
+    }
+    const utf8::Decoded next = utf8::decode(p, end);
+    p += next.length;
+    const bool is_line_end = next.code == '\n' || next.code == '\r' || next.code == 0x0B || next.code == 0x0C || next.code == 0x85 ||
+                             next.code == 0x2028 || next.code == 0x2029;
+    if (is_line_end) {
+      if (next.code == '\r' && p < end && *p == '\n') ++p;
+      ++line_ends;
+      blank = 0;
+    } else if (blank == 0 || next.code == '\t') {
+      blank = next.code == '\t' ? '\t' : ' ';
     }
   }
   return out != text;

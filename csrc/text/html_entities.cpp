@@ -93,6 +93,7 @@ class Source {
     window_ += text_.substr(position_, wanted - window_.size());
     return window_;
   }
+  char front() const { return back_.empty() ? text_[position_] : back_.back(); }
   void skip(size_t count) {
     const size_t from_back = std::min(count, back_.size());
     back_.resize(back_.size() - from_back);
@@ -149,10 +150,10 @@ bool decode_entities(std::string_view text, bool drop_invisible, std::string& ou
   while (!source.empty()) {
     if (source.at_input()) source.copy_plain(out);
     if (source.empty()) break;
-    const std::string_view ahead = source.peek();
-    const Reference reference = ahead[0] == '&' ? reference_after(ahead.substr(1)) : Reference{};
+    const char front = source.front();
+    const Reference reference = front == '&' ? reference_after(source.peek().substr(1)) : Reference{};
     if (reference.length == 0) {
-      out += ahead[0];
+      out += front;
       source.skip(1);
       continue;
     }

@@ -114,7 +114,7 @@ struct Neighbours {
   char32_t before2, before, after;  // 0: the text ends there
 };
 
-Verdict judge_latin(char32_t c, const std::vector<char32_t>& continuation, const Neighbours& word) {
+Verdict judge_latin(char32_t c, std::u32string_view continuation, const Neighbours& word) {
   const Kind kind = kind_of(c), before = kind_of(word.before), before2 = kind_of(word.before2), after = kind_of(word.after);
   if (!is_european_latin(c)) return Verdict::reject;
   if (is_letter(before) && script_of(word.before) != Script::latin) return Verdict::reject;
@@ -150,7 +150,7 @@ Verdict judge_other_script(char32_t c, const Neighbours& word) {
   return has_company ? Verdict::strong : Verdict::weak;
 }
 
-Verdict judge_symbol(char32_t c, const std::vector<char32_t>& continuation, const Neighbours& word) {
+Verdict judge_symbol(char32_t c, std::u32string_view continuation, const Neighbours& word) {
   if (continuation.size() > 2) return Verdict::strong;
   if (continuation.size() == 2) {
     if (std::all_of(continuation.begin(), continuation.end(), closes_a_word)) return Verdict::weak;  // hâlâ…” is no fraction
@@ -162,7 +162,7 @@ Verdict judge_symbol(char32_t c, const std::vector<char32_t>& continuation, cons
   return kind_of(word.before) == Kind::upper ? Verdict::weak : Verdict::strong;  // HÂLÂ° against 25Â°
 }
 
-Verdict judge(char32_t c, const std::vector<char32_t>& continuation, const Neighbours& word) {
+Verdict judge(char32_t c, std::u32string_view continuation, const Neighbours& word) {
   const Kind kind = kind_of(c);
   if (kind == Kind::unassigned || is_c1_control(c)) return Verdict::reject;
   if (kind == Kind::mark && c != 0xFE0F) {
@@ -214,10 +214,15 @@ class Repairer {
     std::vector<Char> run;
     char32_t before2 = 0, before = 0;
     for (const char* p = begin; p < end;) {
+      if (static_cast<uint8_t>(*p) < 0x80) {
+        before2 = before;
+        before = static_cast<char32_t>(*p++);
+        continue;
+      }
       const utf8::Decoded next = utf8::decode(p, end);
       const uint8_t byte = page_byte(next.code);
       if (byte == 0) {
-        if (next.code >= 0x80 && is_letter(kind_of(next.code))) has_other_letters_ = true;
+        if (is_letter(kind_of(next.code))) has_other_letters_ = true;
         before2 = before;
         before = next.code;
         p += next.length;
@@ -314,9 +319,10 @@ class Repairer {
     word.before = i > 0 ? group[i - 1].code : around.before;
     word.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
     word.after = i + 1 < group.size() ? group[i + 1].code : around.after;
-    std::vector<char32_t> continuation;
-    for (size_t j = 1; j < group[i].count; ++j) continuation.push_back(chars[group[i].first + j].code);
-    return judge(group[i].code, continuation, word);
+    char32_t continuation[3];
+    const size_t count = group[i].count - 1;
+    for (size_t j = 0; j < count; ++j) continuation[j] = chars[group[i].first + 1 + j].code;
+    return judge(group[i].code, {continuation, count}, word);
   }
 
   static Script other_script(char32_t code) {
@@ -343,17 +349,14 @@ class Repairer {
 
 bool has_candidate(std::string_view text) {
   const char* const end = text.data() + text.size();
+  const char* last_end = nullptr;
   char32_t before = 0;
-  for (const char* p = text.data(); p < end;) {
-    if (static_cast<uint8_t>(*p) < 0x80) {
-      before = 0;
-      ++p;
-      continue;
-    }
+  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
     const utf8::Decoded next = utf8::decode(p, end);
-    if (before != 0 && starts_mojibake(before, next.code)) return true;
+    if (p == last_end && starts_mojibake(before, next.code)) return true;
     before = next.code;
     p += next.length;
+    last_end = p;
   }
   return false;
 }

@@ -105,9 +105,9 @@ void compose_in_place(std::vector<Char>& chars) {
 // No code point of it needs more than a glance (UAX #15, section 9, Quick_Check = Yes and combining class 0).
 bool needs_no_work(std::string_view text) {
   const char* const end = text.data() + text.size();
-  for (const char* p = text.data(); p < end;) {
+  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
     if (static_cast<uint8_t>(*p) < 0xC8) {  // every code point below U+0200
-      p += static_cast<uint8_t>(*p) < 0x80 ? 1 : 2;
+      p += 2;
       continue;
     }
     const utf8::Decoded next = utf8::decode(p, end);

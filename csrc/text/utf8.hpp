@@ -65,14 +65,20 @@ AYAR_INLINE void append(std::string& out, char32_t code) {
   out.append(bytes, encode(code, bytes));
 }
 
+// The first byte of 80 or more at or behind p, or end.
+AYAR_INLINE const char* skip_ascii(const char* p, const char* end) {
+  for (; end - p >= 8; p += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, p, 8);
+    if ((eight & 0x8080808080808080) != 0) break;
+  }
+  while (p < end && static_cast<uint8_t>(*p) < 0x80) ++p;
+  return p;
+}
+
 // The first ill-formed byte, or end.
 AYAR_INLINE const char* find_ill_formed(const char* p, const char* end) {
-  while (p < end) {
-    uint64_t eight;
-    if (end - p >= 8 && (std::memcpy(&eight, p, 8), (eight & 0x8080808080808080) == 0)) {
-      p += 8;
-      continue;
-    }
+  while ((p = skip_ascii(p, end)) < end) {
     const Decoded next = decode(p, end);
     if (!next.valid) return p;
     p += next.length;

@@ -131,6 +131,13 @@ bool is_north_american_form(const Written& written, bool is_in_parentheses) {
   return sizes == "334" || (is_in_parentheses && sizes == "37");
 }
 
+// A parenthesis that opens before the number belongs to it only where it also closes within.
+Span phone_span(std::string_view text, size_t begin, size_t end) {
+  const std::string_view number = text.substr(begin, end - begin);
+  const auto opened = std::count(number.begin(), number.end(), '('), closed = std::count(number.begin(), number.end(), ')');
+  return {number[0] == '(' && opened > closed ? begin + 1 : begin, end, SpanKind::phone};
+}
+
 }  // namespace
 
 std::optional<Span> phone_from(std::string_view text, const Groups& groups, size_t i) {
@@ -155,7 +162,7 @@ std::optional<Span> phone_from(std::string_view text, const Groups& groups, size
   const bool has_access_code = text.substr(first.begin, first.size()).starts_with("00");
   if (has_plus || has_access_code) {
     const std::optional<size_t> end = international_end(Written(text, groups, i), has_plus ? 0 : 2);
-    if (end) return Span{begin, *end, SpanKind::phone};
+    if (end) return phone_span(text, begin, *end);
     return std::nullopt;
   }
   std::optional<Span> best;
@@ -164,7 +171,7 @@ std::optional<Span> phone_from(std::string_view text, const Groups& groups, size
     if (written.goes_on()) continue;
     if (is_turkish_form(written, text, first.begin, is_in_parentheses) || is_british_form(written) ||
         is_north_american_form(written, is_in_parentheses)) {
-      best = Span{begin, written.end(), SpanKind::phone};
+      best = phone_span(text, begin, written.end());
     }
   }
   return best;

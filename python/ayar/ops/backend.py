@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib import import_module
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ayar.errors import BackendError
+from ayar.ops.measurement import Measurement, load_or_measure
 
 try:
     _native = import_module("ayar._native")
@@ -46,12 +49,23 @@ def use(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def chosen_isa() -> str:
-    """The instruction set whose kernels run: ``use``, else the variable AYAR_ISA, else the widest that this processor has."""
-    name = _forced.get() or os.environ.get("AYAR_ISA") or native().cpu.SUPPORTED[-1]
+def chosen_isa(dtype: torch.dtype = torch.bfloat16) -> str:
+    """What computes tensors of ``dtype``: ``use``, else the variable AYAR_ISA, else the fastest instruction set as measured."""
+    name = _forced.get() or os.environ.get("AYAR_ISA") or measurement().fastest(dtype)
     if name not in available():
         raise BackendError(f"AYAR_ISA={name}: this processor runs {', '.join(available())}")
     return name
+
+
+@cache
+def measurement() -> Measurement:
+    """The speeds that decide; measured at first use of this machine (a tenth of a second), then kept in the cache folder."""
+    return load_or_measure(native())
+
+
+def peak_gflops(isa: str, dtype: torch.dtype, seconds: float = 0.05) -> float:
+    """The limit of one instruction set, all threads together: multiply-adds on registers alone, in GFLOP/s."""
+    return getattr(native().cpu, isa).peak_gflops(dtype == torch.bfloat16, seconds)
 
 
 def is_reference() -> bool:
@@ -63,4 +77,4 @@ def kernels(x: Tensor) -> Any:
     """The kernels for a tensor: a namespace whose functions have the same names and arguments in every backend."""
     if x.device.type != "cpu":
         raise BackendError(f"No kernels for device {x.device.type!r}: move the tensors to the CPU")
-    return getattr(native().cpu, chosen_isa())
+    return getattr(native().cpu, chosen_isa(x.dtype))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from ayar.errors import AyarError
-from ayar.model.packaged import cache_folder, packaged_model
+from ayar.locations import cache_folder
+from ayar.model.packaged import packaged_model
 from ayar.ops import backend
 from ayar.pipeline.memory import available_memory, total_memory
 
@@ -55,8 +56,13 @@ def _processor() -> Iterator[Check]:
 
 
 def _kernels() -> Iterator[Check]:
+    import torch
+
     try:
-        yield Check("kernel chosen", backend.chosen_isa())
+        measured = backend.measurement()
+        for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):
+            speeds = ", ".join(f"{isa} {rate:.0f}" for isa, rate in measured.gflops[name].items())
+            yield Check(f"kernel chosen, {name}", f"{backend.chosen_isa(dtype)} (GFLOP/s of a thread: {speeds}; {measured.origin})")
         yield Check("instruction sets here", ", ".join(backend.available()))
     except AyarError as error:
         yield Check("kernel chosen", str(error), works=False)

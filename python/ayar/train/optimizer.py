@@ -18,7 +18,7 @@ class Optimizer:
 
     def gradient_norm(self) -> float:
         """Of the gradient as it stands, before clipping."""
-        return gradient_norm(self._adapters.gradients)
+        return gradient_norm([self._adapters.gradients])
 
     def step(self, learning_rate: float, norm: float) -> None:
         """Clips the gradient, whose norm is ``norm``; updates; and clears the gradient."""

@@ -90,7 +90,7 @@ def peft_step(folder: Path, input_ids: Tensor, policy: str) -> Step:
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=MODULES, task_type="CAUSAL_LM")
+    config = LoraConfig(r=RANK, lora_alpha=int(ALPHA), lora_dropout=0.0, target_modules=MODULES, task_type="CAUSAL_LM")
     model: Any = get_peft_model(base, config, autocast_adapter_dtype=policy in ("fp32_adapters", "autocast"))
     model.train()
     fill_adapters((n.replace(".default", ""), p) for n, p in model.named_parameters() if p.requires_grad)

@@ -39,7 +39,9 @@ MESSY = [
     ("ok", "loan"),
     ("?!?! ... --- 1", "loan"),
 ]
-ROWS = MESSY + [(f"question {i} about a {THINGS[i % 8]} and a {THINGS[(3 * i + 1) % 8]}", ("card", "loan", "loan")[i % 3]) for i in range(24)]
+ROWS = MESSY + [
+    (f"question {i} about a {THINGS[i % 8]} and a {THINGS[(3 * i + 1) % 8]}", ("card", "loan", "loan")[i % 3]) for i in range(24)
+]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ __version__ = version("ayar")
 
 _LAZY = {  # imported on first use, so that `import ayar` and `ayar --help` stay quick
     "Recipe": "ayar.recipe",
-    **{name: "ayar.pipeline" for name in ("run", "prepare", "train", "evaluate", "report", "inspect", "estimate", "export", "doctor")},
+    **dict.fromkeys(("run", "prepare", "train", "evaluate", "report", "inspect", "estimate", "export", "doctor"), "ayar.pipeline"),
 }
 __all__ = [*_LAZY, "__version__"]
 

@@ -31,7 +31,7 @@ class BackendError(AyarError, RuntimeError):
     """The wanted kernels are not usable here."""
 
 
-class Interrupted(AyarError):
+class Interrupted(AyarError):  # noqa: N818 - it is no mistake
     """The user stopped the work (Ctrl-C or SIGTERM). Says how to go on."""
 
     exit_code = 130

@@ -87,5 +87,7 @@ def test_converted_model_equals_what_transformers_reads_from_the_gguf() -> None:
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
-    answer = ours.generate(**prompt, max_new_tokens=16, do_sample=False)[0, prompt["input_ids"].shape[1] :]
+    answer = ours.generate(  # pyright: ignore[reportAttributeAccessIssue]
+        **prompt, max_new_tokens=16, do_sample=False
+    )[0, prompt["input_ids"].shape[1] :]
     assert "Paris" in tokenizer.decode(answer)

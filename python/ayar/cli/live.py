@@ -1,6 +1,7 @@
 """Progress while a command works: a live line on a terminal, plain lines elsewhere. All of it on stderr: stdout holds results only."""
 
 import time
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
 
@@ -92,7 +93,7 @@ def sparkline(values: list[float], width: int = _SPARKLINE_WIDTH) -> str:
         return ""
     width = min(width, len(values))
     edges = [len(values) * place // width for place in range(width + 1)]
-    means = [sum(values[first:last]) / (last - first) for first, last in zip(edges, edges[1:], strict=False)]
+    means = [sum(values[first:last]) / (last - first) for first, last in pairwise(edges)]
     low, high = min(means), max(means)
     scale = (len(_SPARKS) - 1) / (high - low) if high > low else 0.0
     return "".join(_SPARKS[round((mean - low) * scale)] for mean in means)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ayar.model.config import ModelConfig
-from ayar.model.loading import expected_shapes
 from ayar.model.packaged import packaged_model
-from ayar.model.weights import Checkpoint
 from ayar.pipeline.events import Note, Progress
 from ayar.recipe import Recipe
 from ayar.text.tokenizer import Tokenizer

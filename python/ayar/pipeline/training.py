@@ -13,8 +13,8 @@ from ayar.errors import TrainingError
 from ayar.model.decoder import Decoder
 from ayar.pipeline.base_model import BaseModel
 from ayar.pipeline.events import Note, Progress, silent
-from ayar.pipeline.plan import Plan, plan_of
-from ayar.pipeline.preparation import PreparedRows, prepared_rows
+from ayar.pipeline.plan import plan_of
+from ayar.pipeline.preparation import prepared_rows
 from ayar.pipeline.run_folder import RunFolder, write_text
 from ayar.recipe import Recipe
 from ayar.train import checkpoint

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -42,7 +43,8 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         "threads": native.thread_count(),
-        "isa": backend.chosen_isa(),
+        "isa": backend.chosen_isa(torch.float32),
+        "bf16_unit": backend.chosen_isa(torch.bfloat16),
         "system": platform.platform(),
     }
 

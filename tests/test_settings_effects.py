@@ -92,9 +92,10 @@ def scores(settings: dict[str, Any]) -> Any:
 
 
 FEW_STEPS: dict[str, Any] = {"train.max_steps": 2, "train.tensorboard": False}
-SHORT = {"format.max_tokens": 96, "train.max_steps": 2, "train.tokens_per_batch": 256}
+SHORT = {"format.max_tokens": 250, "train.max_steps": 2, "train.tokens_per_batch": 256}
 CAP = {"balance.method": "cap"}
 OVER = {"balance.method": "oversample"}
+LITTLE = {"evaluate.general_tokens": 128, "evaluate.max_new_tokens": 4, "evaluate.samples": 2}
 EVERY_STEP = {"train.evaluation_interval": 1, "train.max_steps": 3}
 
 EFFECTS: dict[str, Effect] = {
@@ -105,7 +106,7 @@ EFFECTS: dict[str, Effect] = {
     "seed": Effect(7, weights),
     "source.text": Effect("note", rows),
     "source.label": Effect("kind", rows),
-    "source.prompt": Effect("note", rows, {"task": "answer"}, otherwise="text"),
+    "source.prompt": Effect("note", rows, {"task": "answer", "source.response": "label"}, otherwise="text"),
     "source.response": Effect("kind", rows, {"task": "answer", "source.prompt": "text"}, otherwise="label"),
     "source.context": Effect("note", rows, {"task": "answer", "source.prompt": "text", "source.response": "label"}),
     "source.messages": Effect("second", rows, {"task": "chat", "data": "chat.jsonl"}, otherwise="messages"),
@@ -155,7 +156,7 @@ EFFECTS: dict[str, Effect] = {
     "train.tokens_per_batch": Effect(1024, files),
     "train.grad_accumulation_steps": Effect(3, files, SHORT),
     "train.learning_rate": Effect(1e-3, weights),
-    "train.schedule": Effect("constant", weights),
+    "train.schedule": Effect("constant", weights, {"train.max_steps": 4}),
     "train.warmup_ratio": Effect(0.9, weights, {"train.max_steps": 3}),
     "train.weight_decay": Effect(0.5, weights, {"train.learning_rate": 0.1}),
     "train.max_grad_norm": Effect(1e-3, weights),
@@ -163,16 +164,16 @@ EFFECTS: dict[str, Effect] = {
     "train.threads": Effect(1, threads, otherwise=2),
     "train.evaluation_interval": Effect(1, files, {"train.max_steps": 3}),
     "train.early_stopping_patience": Effect(1, files, {**EVERY_STEP, "train.learning_rate": 0.9, "train.max_steps": 12}),
-    "train.checkpoint_interval": Effect(1, files, {"train.max_steps": 3}),
+    "train.checkpoint_interval": Effect(1, files, {"train.max_steps": 3, "train.keep_checkpoints": 5}),
     "train.keep_checkpoints": Effect(3, files, {"train.max_steps": 3, "train.checkpoint_interval": 1}),
     "train.tensorboard": Effect(True, files, otherwise=False),
-    "evaluate.rows": Effect(2, scores),
-    "evaluate.general_text": Effect("text.txt", scores),
-    "evaluate.general_tokens": Effect(64, scores),
-    "evaluate.window_tokens": Effect(16, scores),
-    "evaluate.samples": Effect(1, scores),
-    "evaluate.max_new_tokens": Effect(1, scores),
-    "evaluate.batch_tokens": Effect(100, scores),
+    "evaluate.rows": Effect(2, scores, LITTLE),
+    "evaluate.general_text": Effect("text.txt", scores, LITTLE),
+    "evaluate.general_tokens": Effect(64, scores, LITTLE, otherwise=128),
+    "evaluate.window_tokens": Effect(16, scores, LITTLE),
+    "evaluate.samples": Effect(1, scores, LITTLE, otherwise=2),
+    "evaluate.max_new_tokens": Effect(1, scores, LITTLE, otherwise=4),
+    "evaluate.batch_tokens": Effect(100, scores, LITTLE),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@
 #include "cpu/peak.hpp"
 #include "cpu/rms_norm.hpp"
 #include "cpu/rope.hpp"
+#include "cpu/rows.hpp"
 #include "cpu/swiglu.hpp"
 
 namespace py = pybind11;
@@ -79,6 +80,8 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "y"_a, "logsumexp"_a);
   BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a,
                 "dqkv"_a);
+  BIND_EACH_ISA(gather_rows, "x"_a, "positions"_a, "y"_a);
+  BIND_EACH_ISA(add_rows, "y"_a, "positions"_a, "x"_a);
   BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a);
   BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a);
   BIND_EACH_ISA(peak_gflops, "bf16"_a, "seconds"_a);

@@ -40,7 +40,9 @@ float multiply_registers(const E* ones, int64_t slices) {
   });
   float lanes[kPanelCols];
   store_lanes(lanes, total);
-  return lanes[0];
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  return sum;
 }
 
 template <class T>

@@ -1,0 +1,123 @@
+"""One training step against peft + transformers: python bench/train_step.py [--json FILE] [--skip-compile]
+
+SmolLM2-135M, LoRA of rank 16 on all seven projections, 4 × 512 tokens, every position labelled: forward, backward and AdamW.
+Each side runs in a process of its own, so that its memory is its own, and the sides take turns. Loss and gradient norm of the first
+step are compared before any figure is given. Peers: SDPA, no cache, no checkpointing, no dropout, in three dtype policies; the fastest counts.
+
+Model FLOPs: 4 · P · T for the products with the P frozen matmul weights, head included (forward and dx), and 7 · S² · H · B · L for
+causal attention (2 forward, 5 backward). The adapters' own work, the norms and the optimizer are not credited.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from ayar.model.config import ModelConfig
+from ayar.model.packaged import packaged_model
+from ayar.ops import backend
+from reporting import write_report
+
+BATCH, SEQ_LEN = 4, 512
+PEERS = {"peft_fp32_adapters": "fp32 adapters", "peft_bf16_adapters": "bf16 adapters", "peft_autocast": "bf16 autocast"}
+WORKER = Path(__file__).with_name("train_step_worker.py")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", metavar="FILE", help="where the figures are written")
+    parser.add_argument("--rounds", type=int, default=2, help="turns that each side takes")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps a turn, after one that warms up")
+    parser.add_argument("--skip-compile", action="store_true", help="leave out torch.compile, which compiles for minutes")
+    arguments = parser.parse_args()
+    folder = packaged_model(print)
+    threads = len(os.sched_getaffinity(0))
+
+    turns: dict[str, list[dict[str, Any]]] = {"ayar": [], **{peer: [] for peer in PEERS}}
+    for _ in range(arguments.rounds):
+        for side in turns:
+            turns[side].append(run(side, folder, threads, arguments.steps))
+    require_equal_answers({side: results[0] for side, results in turns.items()})
+    step = {side: median(seconds for result in results for seconds in result["step_seconds"]) for side, results in turns.items()}
+    fastest = min(PEERS, key=lambda peer: step[peer])
+    print(f"fastest peer: {PEERS[fastest]}")
+
+    ours, peer = turns["ayar"], turns[fastest]
+    peak = backend.peak_gflops(backend.chosen_isa(torch.bfloat16), torch.bfloat16, seconds=0.5)
+    figures: dict[str, float | None] = {
+        "fraction_of_bf16_peak": model_flops(ModelConfig.from_folder(folder)) / step["ayar"] / peak / 1e9,
+        "peak_gflops": peak,
+        "step_seconds": step["ayar"],
+        "peer_step_seconds": step[fastest],
+        **{f"{name}_step_seconds": step[name] for name in PEERS},
+        "speedup_vs_peft_bf16": step[fastest] / step["ayar"],
+        "peak_rss_mb": max(result["peak_rss_mb"] for result in ours),
+        "peer_peak_rss_mb": min(result["peak_rss_mb"] for result in peer),
+        "seconds_to_first_step": median(result["seconds_to_first_step"] for result in ours),
+        "peer_seconds_to_first_step": median(result["seconds_to_first_step"] for result in peer),
+        "loss": ours[0]["loss"],
+        "peer_loss": peer[0]["loss"],
+        "gradient_norm": ours[0]["gradient_norm"],
+        "peer_gradient_norm": peer[0]["gradient_norm"],
+    }
+    reasons: dict[str, str] = {}
+    compiled_names = ("peft_compiled_step_seconds", "speedup_vs_peft_compiled", "peft_compiled_seconds_to_first_step")
+    if arguments.skip_compile:
+        reasons |= dict.fromkeys(compiled_names, "--skip-compile")
+        figures |= dict.fromkeys(compiled_names)
+    else:
+        compiled = run("peft_compiled", folder, threads, arguments.steps)
+        seconds = median(compiled["step_seconds"])
+        figures |= dict(zip(compiled_names, (seconds, seconds / step["ayar"], compiled["seconds_to_first_step"]), strict=True))
+    if threads >= 2:
+        alone, both = (median(run("ayar", folder, count, arguments.steps)["step_seconds"]) for count in (1, 2))
+        figures["two_threads"] = alone / both
+    else:
+        figures["two_threads"], reasons["two_threads"] = None, "this process may use one processor only"
+    figures |= run("kernels", folder, threads, arguments.steps)
+    write_report(arguments.json, figures, reasons)
+
+
+def run(side: str, folder: Path, threads: int, steps: int) -> dict[str, Any]:
+    """One turn of one side in a fresh process; what it measured."""
+    environment = os.environ | {"AYAR_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, str(WORKER), side, str(folder), str(threads), str(steps), repr(time.time())]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{side}: the process ended with {done.returncode}; its words are above")
+    result = json.loads(done.stdout.splitlines()[-1])
+    print(f"{side}, {threads} threads: " + ", ".join(f"{name} {_short(value)}" for name, value in result.items()), flush=True)
+    return result
+
+
+def _short(value: Any) -> str:
+    return " ".join(f"{x:.2f}" for x in value) if isinstance(value, list) else f"{value:.4g}"
+
+
+def require_equal_answers(results: dict[str, dict[str, Any]]) -> None:
+    """Stops where a peer computes something else: speed is worth nothing then. bf16 leaves 1 % of loss and 5 % of norm."""
+    ours = results["ayar"]
+    for side, result in results.items():
+        for name, tolerance in (("loss", 0.01), ("gradient_norm", 0.05)):
+            if not abs(result[name] - ours[name]) <= tolerance * abs(ours[name]):
+                raise SystemExit(f"{side}: {name} is {result[name]}, ours is {ours[name]}: no speed is worth reporting")
+
+
+def model_flops(config: ModelConfig) -> float:
+    """As the docstring of this file says."""
+    hidden, feed = config.hidden_size, config.intermediate_size
+    attended = config.num_attention_heads * config.head_dim
+    layer = hidden * sum(config.qkv_splits) + attended * hidden + 3 * hidden * feed
+    weights = config.num_hidden_layers * layer + config.vocab_size * hidden
+    return 4 * weights * BATCH * SEQ_LEN + 7 * SEQ_LEN**2 * attended * BATCH * config.num_hidden_layers
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""One side of bench/train_step.py, in a process of its own: SIDE FOLDER THREADS STEPS STARTED. The last line it prints is JSON."""
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BATCH, SEQ_LEN, RANK, ALPHA = 4, 512, 16, 32.0
+MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LEARNING_RATE = 2e-4
+
+Step = Callable[[], tuple[float, float]]  # -> loss, gradient norm
+
+
+def main() -> None:
+    side, folder, threads, steps, started = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
+    torch.set_num_threads(threads)
+    if side == "kernels":
+        print(json.dumps(kernels_against_torch()))
+        return
+    input_ids = torch.randint(0, 40000, (BATCH, SEQ_LEN), generator=torch.Generator().manual_seed(0))
+    step = ayar_step(folder, input_ids) if side == "ayar" else peft_step(folder, input_ids, side.removeprefix("peft_"))
+    loss, norm = step()
+    to_first_step = time.time() - started
+    seconds = []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - begin)
+    peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    result = {
+        "step_seconds": seconds,
+        "loss": loss,
+        "gradient_norm": norm,
+        "peak_rss_mb": peak_rss_mb,
+        "seconds_to_first_step": to_first_step,
+    }
+    print(json.dumps(result))
+
+
+def fill_adapters(tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """The same small random adapters on both sides, B too: with B = 0 the gradient of A would be zero."""
+    with torch.no_grad():
+        for position, (_, tensor) in enumerate(sorted(tensors, key=lambda item: item[0])):
+            values = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(position))
+            tensor.copy_(values * 0.02)
+
+
+def ayar_step(folder: Path, input_ids: Tensor) -> Step:
+    from types import SimpleNamespace
+
+    from ayar.model.adapters import LoraSettings
+    from ayar.model.decoder import Decoder
+    from ayar.train.optimizer import Optimizer
+
+    decoder = Decoder.load(folder, LoraSettings(rank=RANK, alpha=ALPHA), torch.bfloat16)
+    adapters = decoder.trainable_parameters()
+    fill_adapters(adapters.tensors().items())
+    optimizer = Optimizer(adapters, weight_decay=0.0, max_grad_norm=math.inf)
+    rows = torch.arange(BATCH * SEQ_LEN)
+    positions = rows[rows % SEQ_LEN != SEQ_LEN - 1]
+    batch: Any = SimpleNamespace(
+        input_ids=input_ids.flatten().int(),
+        position_ids=(rows % SEQ_LEN).int(),
+        cu_seqlens=torch.arange(0, BATCH * SEQ_LEN + 1, SEQ_LEN, dtype=torch.int32),
+        positions=positions,
+        targets=input_ids.flatten()[positions + 1],
+    )
+
+    def step() -> tuple[float, float]:
+        loss = decoder.loss(batch) / len(positions)
+        loss.backward()
+        norm = optimizer.gradient_norm()
+        optimizer.step(LEARNING_RATE, norm)
+        return loss.item(), norm
+
+    return step
+
+
+def peft_step(folder: Path, input_ids: Tensor, policy: str) -> Step:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=MODULES, task_type="CAUSAL_LM")
+    model: Any = get_peft_model(base, config, autocast_adapter_dtype=policy in ("fp32_adapters", "autocast"))
+    model.train()
+    fill_adapters((n.replace(".default", ""), p) for n, p in model.named_parameters() if p.requires_grad)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.0)
+    if policy == "compiled":
+        model = torch.compile(model)
+
+    def step() -> tuple[float, float]:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=policy == "autocast"):
+            loss = model(input_ids=input_ids, labels=input_ids, use_cache=False).loss
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(trained, math.inf).item()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item(), norm
+
+    return step
+
+
+def kernels_against_torch() -> dict[str, float]:
+    """Time of torch over ours for the model's frozen products (both directions) and for attention (forward and backward), bf16."""
+    from ayar.ops import FrozenWeight, attention, backend
+
+    rows, ours, theirs = BATCH * SEQ_LEN, 0.0, 0.0
+    for out_features, in_features in ((960, 576), (576, 576), (3072, 576), (576, 1536)):
+        weight = torch.randn(out_features, in_features).bfloat16()
+        packed = FrozenWeight.pack([weight]).packed
+        x, dy = torch.randn(rows, in_features).bfloat16(), torch.randn(rows, out_features).bfloat16()
+        y, dx = torch.empty_like(dy), torch.empty_like(x)
+        kernels = backend.kernels(x)
+
+        def product(k: Any = kernels, x: Tensor = x, w: Any = packed, y: Tensor = y, dy: Tensor = dy, dx: Tensor = dx) -> None:
+            k.linear_forward(x, w, y)
+            k.linear_backward_input(dy, w, dx)
+
+        def torch_product(x: Tensor = x, w: Tensor = weight, dy: Tensor = dy) -> None:
+            torch.nn.functional.linear(x, w)
+            torch.mm(dy, w)
+
+        mine, peer = time_in_turn(product, torch_product)
+        ours, theirs = ours + mine, theirs + peer
+
+    heads, kv_heads, head_dim = 9, 3, 64
+    qkv = torch.randn(rows, heads + 2 * kv_heads, head_dim).bfloat16().requires_grad_()
+    cu_seqlens = torch.arange(0, rows + 1, SEQ_LEN, dtype=torch.int32)
+    query, key, value = (
+        part.detach().view(BATCH, SEQ_LEN, -1, head_dim).transpose(1, 2).contiguous().requires_grad_()
+        for part in qkv.split([heads, kv_heads, kv_heads], dim=1)
+    )
+    upstream = torch.randn(rows, heads * head_dim).bfloat16()
+    torch_upstream = upstream.view(BATCH, SEQ_LEN, heads, head_dim).transpose(1, 2)
+
+    def attend() -> None:
+        torch.autograd.grad(attention(qkv, cu_seqlens, heads, kv_heads, head_dim**-0.5), qkv, upstream)
+
+    def torch_attend() -> None:
+        y = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        torch.autograd.grad(y, (query, key, value), torch_upstream)
+
+    mine, peer = time_in_turn(attend, torch_attend)
+    return {"gemm_vs_onednn": theirs / ours, "attention_vs_sdpa": peer / mine}
+
+
+def time_in_turn(*contestants: Callable[[], None], rounds: int = 15) -> list[float]:
+    """Median seconds of each."""
+    seconds: list[list[float]] = [[] for _ in contestants]
+    for _ in range(rounds + 1):
+        for contestant, taken in zip(contestants, seconds, strict=True):
+            begin = time.perf_counter()
+            contestant()
+            taken.append(time.perf_counter() - begin)
+    return [median(taken[1:]) for taken in seconds]
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,8 @@ def names(text: str) -> list[str]:
         ("I'm not happy. I am Sarah Jones. Then Jones is sad.", ["Sarah Jones", "Jones"]),
         ("Hi, this is Priya Patel from London", ["Priya Patel"]),
         ("Please call back.\nTom", ["Tom"]),
+        ("Nerede kaldı?\nZafer Kurtuluş\nEmekli öğretmen", ["Zafer Kurtuluş"]),
+        ("something happens.\n\nNgozi Bell", ["Ngozi Bell"]),
         ("Where is it? Best regards, Emma Watson", ["Emma Watson"]),
     ],
 )
@@ -44,6 +46,7 @@ def test_names_are_found(text: str, found: list[str]) -> None:
         "ilk adım olarak kargo takip numarası, adım adım anlatın",
         "ben can sıkıntısından öldüm",
         "teşekkürler iyi çalışmalar",
+        "Kargom nerede\nÇok Güzel Hizmet\nTeşekkürler",
         "I am waiting. This is urgent. My name is not on the card",
         "SİPARİŞİM NEREDE KALDI ACİL DÖNÜŞ YAPIN",
         "",
@@ -73,6 +76,7 @@ def test_folding_makes_one_letter_of_all_kinds_of_i() -> None:
             "Adres: Atatürk Mah. Gül Sok. No:12 D:3 34000 Kadıköy/İstanbul teslim edin",
             "Atatürk Mah. Gül Sok. No:12 D:3 34000 Kadıköy/İstanbul",
         ),
+        ("adres: Papatya Mah. 1203. Sok. No: 4 2/11 lütfen", "Papatya Mah. 1203. Sok. No: 4 2/11"),
         ("moda cad. no 5 daire 3'e gönderin", "moda cad. no 5 daire 3"),
         ("I live at 12 Elm Street, Leeds LS1 4AB.", "12 Elm Street, Leeds LS1 4AB"),
         ("Flat 3, 44 Baker St, London please", "Flat 3, 44 Baker St, London"),
@@ -92,7 +96,7 @@ def test_no_address(text: str) -> None:
 def test_hostile_texts_take_linear_time() -> None:
     from time import perf_counter
 
-    for piece in ("Ahmet ", "Mah. ", "1 Aa ", "A", "adım ", "Sayın\t"):
+    for piece in ("Ahmet ", "Mah. ", "1 Aa ", "A", "adım ", "Sayın\t", "Ali Kaya\n"):
         start = perf_counter()
         find_names([piece * 20_000])
         find_addresses(piece * 20_000)

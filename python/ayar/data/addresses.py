@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 _NAME = r"[A-ZÇĞİÖŞÜ0-9][\w.’']{0,24}"
 _UNIT = r"(?i:Mah(?:alle(?:si)?)?|Mh|Cad(?:de(?:si)?)?|Cd|Sok(?:ak|ağı)?|Sk|Bulvarı|Bulv|Blv|Sit(?:esi)?|Apt|Apartmanı|Blok)\b\.?"
-_DETAIL = r"(?i:(?:No|Daire|D|Kat|K|Blok)\s?[.:]?\s?\d{1,4}(?:\s?/\s?\w{1,4})?[A-Z]?\b|\b\d{5}\b)"
+_DETAIL = r"(?i:(?:No|Daire|D|Kat|K|Blok)\s?[.:]?\s?\d{1,4}(?:\s?/\s?\w{1,4})?[A-Z]?\b|\b\d{5}\b|\b\d{1,4}/\d{1,4}\b)"
 _PLACE = r"[A-ZÇĞİÖŞÜ][\wçğıöşü]{2,20}\s?/\s?[A-ZÇĞİÖŞÜ][\wçğıöşü]{2,20}"
 _STREET = rf"(?:(?:{_NAME}\s){{1,3}}|\b\w{{2,24}}\s){_UNIT}"  # of a name in small letters only the last word can be told
 _PART = rf"(?:{_STREET}|{_DETAIL}|{_PLACE})"

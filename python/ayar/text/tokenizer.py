@@ -33,7 +33,7 @@ class Tokenizer:
             digits, pattern = native.Digits.__members__[file.digits], native.Pattern.__members__[file.pattern]
             offset_trim = file.trims_offsets, file.keeps_first_space
             self._native = native.Tokenizer(file.vocab, file.merges, *added, digits, pattern, file.ignore_merges, *offset_trim)
-        except (ValueError, UnicodeEncodeError) as error:
+        except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: {error}. The file is damaged: download it again.") from None
         for token in file.added:
             if token.special:

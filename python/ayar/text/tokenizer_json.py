@@ -14,10 +14,13 @@ _PATTERNS = {
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
 }
-_MODEL_FIELDS = {"type", "vocab", "merges", "ignore_merges", "dropout", "unk_token", "fuse_unk", "byte_fallback"} | {
-    "continuing_subword_prefix",
-    "end_of_word_suffix",
+_STEP_FIELDS = {
+    "Digits": {"type", "individual_digits"},
+    "Split": {"type", "pattern", "behavior", "invert"},
+    "ByteLevel": {"type", "add_prefix_space", "trim_offsets", "use_regex"},
 }
+_MODEL_FIELDS = {"type", "vocab", "merges", "ignore_merges", "dropout", "unk_token", "fuse_unk", "byte_fallback"}
+_MODEL_FIELDS |= {"continuing_subword_prefix", "end_of_word_suffix"}
 
 
 class AddedToken(NamedTuple):
@@ -102,25 +105,27 @@ def _name(component: Any) -> str:
 
 def _pretokenizer(component: Any, refuse: Any) -> tuple[str, str]:
     """How `Digits` cuts, and the name of the pattern."""
-    steps = component.get("pretokenizers", []) if _name(component) == "Sequence" else [component]
+    steps = component["pretokenizers"] if _name(component) == "Sequence" else [component]
+    for step in steps:
+        for field in (step or {}).keys() - _STEP_FIELDS.get(_name(step), (step or {}).keys()):
+            refuse(f"pre_tokenizer {_name(step)} with field {field!r}")
     digits, pattern = "join", None
     names = [_name(step) for step in steps]
+    described = f"pre_tokenizer {', '.join(names)}"
     if names[:1] == ["Digits"]:
         digits = "single" if steps[0]["individual_digits"] else "runs"
         steps, names = steps[1:], names[1:]
     if names[:1] == ["Split"]:
         split = steps[0]
-        text = split["pattern"].get("Regex")
-        pattern = _PATTERNS.get(text)
+        pattern = _PATTERNS.get(split["pattern"].get("Regex"))
         if pattern is None or split["behavior"] != "Isolated" or split["invert"]:
-            refuse(f"pre_tokenizer Split with pattern {text!r} ({split['behavior']}, invert={split['invert']})")
+            refuse(f"pre_tokenizer Split with {split['pattern']} ({split['behavior']}, invert={split['invert']})")
         steps, names = steps[1:], names[1:]
     if names != ["ByteLevel"]:
-        refuse(f"pre_tokenizer {_name(component)} of {[_name(step) for step in component.get('pretokenizers', [])] or _name(component)}")
-    byte_level = steps[0]
-    if byte_level["add_prefix_space"]:
+        refuse(described)
+    if steps[0]["add_prefix_space"]:
         refuse("pre_tokenizer ByteLevel with add_prefix_space")
-    if byte_level.get("use_regex", True):
+    if steps[0].get("use_regex", True):
         if pattern is not None:
             refuse("pre_tokenizer Split before ByteLevel with use_regex")
         pattern = "gpt2"

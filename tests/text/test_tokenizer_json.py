@@ -1,0 +1,117 @@
+"""A tokenizer.json with anything that the native core does not know exactly is refused by name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ayar.errors import ModelError
+from ayar.model.packaged_tokenizer import write_tokenizer
+from ayar.text.tokenizer import Tokenizer
+from tests.text.oracle import BYTE_LEVEL, LLAMA3, Synthetic, read_pair, smollm2_gguf
+
+FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+
+
+def content() -> dict[str, Any]:
+    synthetic = Synthetic(0)
+    synthetic.name, synthetic.letters = "gpt2", ["a", "b"]
+    made = synthetic.content()
+    made["added_tokens"], made["post_processor"] = [{"id": 3, "content": "<s>", **FLAGS}], None
+    made["model"] |= {"vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]], "ignore_merges": False}
+    return made
+
+
+def load(path: Path, made: Any) -> Tokenizer:
+    path.write_text(json.dumps(made), encoding="utf-8")
+    return Tokenizer.from_file(path)
+
+
+def split(pattern: dict[str, str], **changes: Any) -> dict[str, Any]:
+    step = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False, **changes}
+    return sequence(step, BYTE_LEVEL | {"use_regex": False})
+
+
+def sequence(*steps: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Sequence", "pretokenizers": list(steps)}
+
+
+REFUSED: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+    ("field 'extra'", lambda c: c.update(extra=1)),
+    ("normalizer NFC", lambda c: c.update(normalizer={"type": "NFC"})),
+    ("truncation", lambda c: c.update(truncation={"max_length": 3})),
+    ("padding", lambda c: c.update(padding={"length": 3})),
+    ("pre_tokenizer None", lambda c: c.update(pre_tokenizer=None)),
+    ("pre_tokenizer Metaspace", lambda c: c.update(pre_tokenizer={"type": "Metaspace"})),
+    ("pre_tokenizer ByteLevel with add_prefix_space", lambda c: c.update(pre_tokenizer=BYTE_LEVEL | {"add_prefix_space": True})),
+    ("pre_tokenizer ByteLevel with field 'new'", lambda c: c.update(pre_tokenizer=BYTE_LEVEL | {"new": 1})),
+    ("pre_tokenizer ByteLevel, Digits", lambda c: c.update(pre_tokenizer=sequence(BYTE_LEVEL, {"type": "Digits"}))),
+    ("pre_tokenizer Split with .*other", lambda c: c.update(pre_tokenizer=split({"Regex": "other"}))),
+    ("pre_tokenizer Split with", lambda c: c.update(pre_tokenizer=split({"String": LLAMA3}))),
+    ("pre_tokenizer Split with .*Removed", lambda c: c.update(pre_tokenizer=split({"Regex": LLAMA3}, behavior="Removed"))),
+    ("pre_tokenizer Split with .*invert=True", lambda c: c.update(pre_tokenizer=split({"Regex": LLAMA3}, invert=True))),
+    ("post_processor BertProcessing", lambda c: c.update(post_processor={"type": "BertProcessing"})),
+    ("decoder Metaspace", lambda c: c.update(decoder={"type": "Metaspace"})),
+    ("decoder None", lambda c: c.update(decoder=None)),
+    ("model WordPiece", lambda c: c["model"].update(type="WordPiece")),
+    ("model field 'beta'", lambda c: c["model"].update(beta=1)),
+    ("model with dropout=0.1", lambda c: c["model"].update(dropout=0.1)),
+    ("model with unk_token='a'", lambda c: c["model"].update(unk_token="a")),
+    ("model with byte_fallback=True", lambda c: c["model"].update(byte_fallback=True)),
+    ("model with continuing_subword_prefix='##'", lambda c: c["model"].update(continuing_subword_prefix="##")),
+    ("merge 0 names a token", lambda c: c["model"].update(merges=[["a", "x"]])),
+    ("merge 0 names a token", lambda c: c["model"].update(merges=[["b", "a"]])),
+    ("a merge must be a list of two", lambda c: c["model"].update(merges=["ab"])),
+    ("two tokens have id 1", lambda c: c["model"]["vocab"].update(a=1)),
+    ("token id 3000000 is over", lambda c: c["model"]["vocab"].update(a=3_000_000)),
+    ("damaged", lambda c: c["model"]["vocab"].update(a=-1)),
+    ("damaged", lambda c: c["model"]["vocab"].update(a="x")),
+    ("added token with id 7 should have id 3", lambda c: c["added_tokens"][0].update(id=7)),
+    ("listed twice", lambda c: c["added_tokens"].append(c["added_tokens"][0] | {"lstrip": True})),
+    ("not a tokenizer.json", lambda c: c.pop("model")),
+    ("not a tokenizer.json", lambda c: c["added_tokens"][0].pop("lstrip")),
+    ("not a tokenizer.json", lambda c: c["model"].pop("vocab")),
+    ("not a tokenizer.json", lambda c: c.update(model=[1])),
+]
+
+
+@pytest.mark.parametrize(("words", "change"), REFUSED)
+def test_what_is_not_known_is_refused_by_name(words: str, change: Callable[[dict[str, Any]], Any], tmp_path: Path) -> None:
+    made = content()
+    load(tmp_path / "tokenizer.json", made)
+    change(made)
+    with pytest.raises(ModelError, match=words) as caught:
+        load(tmp_path / "tokenizer.json", made)
+    assert str(tmp_path / "tokenizer.json") in str(caught.value)
+
+
+def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nothing\.json: there is no such file"):
+        Tokenizer.from_file(tmp_path / "nothing.json")
+    path = tmp_path / "tokenizer.json"
+    for broken in (b"{", b"\xff\xfe", b"", b"[1]", b"null"):
+        path.write_bytes(broken)
+        with pytest.raises(ModelError, match=r"tokenizer\.json: not "):
+            Tokenizer.from_file(path)
+
+
+@pytest.mark.smollm2
+def test_smollm2_from_its_gguf(smollm2_json: Path) -> None:
+    pair = read_pair(smollm2_json)
+    assert pair.native.vocab_size == pair.oracle.get_vocab_size() == 49152
+    config = json.loads((smollm2_json.parent / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert config["eos_token"] == "<|im_end|>"
+    assert pair.native.token_to_id(config["eos_token"]) == 2
+    assert "<|im_start|>" in config["chat_template"]
+
+
+@pytest.mark.smollm2
+def test_another_kind_of_gguf_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gguf import GGUFReader
+
+    reader = GGUFReader(str(smollm2_gguf()))
+    monkeypatch.delitem(reader.fields, "tokenizer.ggml.pre")
+    with pytest.raises(ModelError, match=r"only .*smollm"):
+        write_tokenizer("other.gguf", tmp_path, reader)

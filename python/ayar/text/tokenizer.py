@@ -1,6 +1,8 @@
 """Byte-level BPE tokenization in native code: the ids that `tokenizers` gives for the same ``tokenizer.json``, on every text."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +45,8 @@ class Tokenizer:
     @classmethod
     def from_file(cls, path: str | Path) -> "Tokenizer":
         """Reads a ``tokenizer.json``. Raises ModelError naming the file and the component that is missing, damaged or not supported."""
-        return cls(read_tokenizer_json(Path(path)), Path(path))
+        with _no_garbage_collection():
+            return cls(read_tokenizer_json(Path(path)), Path(path))
 
     @property
     def vocab_size(self) -> int:
@@ -103,6 +106,18 @@ class Tokenizer:
     def _encode_one(self, text: str | bytes, offsets: bool) -> Any:
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return self._native.encode_batch(np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64), offsets)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Parsing makes a list for each merge and no cycle; beside torch, the collections that they set off take longer than the parsing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def char_offsets(text: str, byte_offsets: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+import torch
+
 from ayar.errors import AyarError
 from ayar.locations import cache_folder
 from ayar.model.packaged import packaged_model
@@ -56,16 +58,19 @@ def _processor() -> Iterator[Check]:
 
 
 def _kernels() -> Iterator[Check]:
-    import torch
-
     try:
+        native = backend.native()
         measured = backend.measurement()
-        for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):
-            speeds = ", ".join(f"{isa} {rate:.0f}" for isa, rate in measured.gflops[name].items())
-            yield Check(f"kernel chosen, {name}", f"{backend.chosen_isa(dtype)} (GFLOP/s of a thread: {speeds}; {measured.origin})")
-        yield Check("instruction sets here", ", ".join(backend.available()))
+        for dtype in (torch.bfloat16, torch.float32):
+            name = str(dtype).removeprefix("torch.")
+            speeds = ", ".join(f"{isa} {speed:.0f}" for isa, speed in measured.gflops[name].items())
+            yield Check(f"kernels, {name}", f"{backend.chosen_isa(dtype)}; GFLOP/s of one thread: {speeds}")
+        forced = os.environ.get("AYAR_ISA")
+        yield Check("chosen by", f"AYAR_ISA={forced}" if forced else f"measurement, {measured.origin}")
+        yield Check("backends here", ", ".join(backend.available()))
+        yield Check("CUDA kernels", "built" if hasattr(native, "cuda") else "not built")
     except AyarError as error:
-        yield Check("kernel chosen", str(error), works=False)
+        yield Check("kernels", str(error), works=False)
 
 
 def _memory() -> Iterator[Check]:
@@ -76,8 +81,6 @@ def _memory() -> Iterator[Check]:
 
 
 def _accelerators() -> Iterator[Check]:
-    import torch
-
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = [f"{torch.cuda.get_device_name(i)} (sm_{''.join(map(str, torch.cuda.get_device_capability(i)))})" for i in range(count)]
     yield Check("GPU", ", ".join(names) or "none that torch can use")

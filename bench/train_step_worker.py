@@ -22,7 +22,7 @@ Step = Callable[[], tuple[float, float]]  # -> loss, gradient norm
 
 def main() -> None:
     side, folder, threads, steps, started = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads)  # what the peers and torch's kernels get; ours takes its cores from AYAR_THREADS
     if side == "kernels":
         print(json.dumps(kernels_against_torch()))
         return
@@ -59,8 +59,10 @@ def ayar_step(folder: Path, input_ids: Tensor) -> Step:
 
     from ayar.model.adapters import LoraSettings
     from ayar.model.decoder import Decoder
+    from ayar.ops import backend
     from ayar.train.optimizer import Optimizer
 
+    backend.give_cores_to_pool()
     decoder = Decoder.load(folder, LoraSettings(rank=RANK, alpha=ALPHA), torch.bfloat16)
     adapters = decoder.trainable_parameters()
     fill_adapters(adapters.tensors().items())

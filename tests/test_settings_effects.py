@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from ayar.errors import AyarError
+from ayar.ops import backend
 from ayar.pipeline import evaluate, prepare, train
 from ayar.pipeline.preparation import prepared_in_memory
 from ayar.recipe import Recipe
@@ -82,7 +82,7 @@ def files(settings: dict[str, Any]) -> Any:
 def threads(settings: dict[str, Any]) -> Any:
     """How many processor threads computed. The result does not depend on them."""
     train(recipe_of(FEW_STEPS | settings))
-    return torch.get_num_threads()
+    return backend.native().thread_count()
 
 
 def scores(settings: dict[str, Any]) -> Any:

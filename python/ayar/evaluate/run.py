@@ -18,6 +18,7 @@ from ayar.evaluate.reference_loss import reference_perplexity
 from ayar.evaluate.samples import write_samples
 from ayar.evaluate.settings import EvaluateSettings
 from ayar.model.decoder import Decoder
+from ayar.ops import backend
 from ayar.text.tokenizer import Tokenizer
 
 
@@ -38,6 +39,7 @@ def run(
     if rows.num_rows == 0:
         raise DataError("evaluate: there are no held-out rows to score. Set split.test_fraction higher, or bring more rows.")
     texts = general_text(settings.general_text)
+    backend.give_cores_to_pool()
     started = time.monotonic()
     scored = _drawn(rows, settings.rows)
     questions = questions_of(scored)

@@ -37,6 +37,20 @@ def available() -> tuple[str, ...]:
     return (*(_native.cpu.SUPPORTED if _native is not None else ()), REFERENCE)
 
 
+def give_cores_to_pool(threads: int | None = None) -> None:
+    """Lets the kernels' pool have the cores, and keeps torch to one thread: its own would spin on them between two kernels.
+
+    threads: of the pool; None leaves it as it is (AYAR_THREADS, or the cores this process may run on). The references have no pool:
+    where they are forced, torch keeps the threads instead.
+    """
+    if is_reference():
+        torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+        return
+    torch.set_num_threads(1)
+    if threads is not None:
+        native().set_thread_count(threads)
+
+
 @contextmanager
 def use(name: str) -> Iterator[None]:
     """Computes with one backend inside the block: an instruction set ("portable", "avx2", ...) or "reference"."""

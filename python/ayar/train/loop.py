@@ -1,7 +1,6 @@
 """The training loop: batches in, an adapter in PEFT's format out; every step counted, every stop resumable."""
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -54,7 +53,7 @@ def train(
     The loss of a step is normalised by the labelled tokens of all its batches (not a mean of means).
     Raises TrainingError (nothing labelled, loss not finite, disk full, checkpoint of another run), Interrupted after Ctrl-C or SIGTERM.
     """
-    _set_threads(settings.threads)
+    backend.give_cores_to_pool(settings.threads)
     return _Run(decoder, batches, settings, folder, evaluation, progress).go(resume)
 
 
@@ -203,10 +202,3 @@ class _Run:
             peft_format.save(adapter, self.adapters, self.decoder.config.folder)
         state = self.state
         return Trained(adapter, state.step, state.seconds, self.loss, state.evaluation_loss, self._has_stalled())
-
-
-def _set_threads(threads: int | None) -> None:
-    count = threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(count)
-    if not backend.is_reference():
-        backend.native().set_thread_count(count)

@@ -17,7 +17,8 @@ from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer
 from ayar.model.rotary import RotaryTable
-from ayar.ops import Adapter, attention, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
+from ayar.ops import Adapter, FrozenWeight, attention, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
+from ayar.ops.recompute import recomputed
 
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
 
@@ -109,7 +110,7 @@ class Decoder:
         heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
         for index, layer in enumerate(self._frozen.layers):
             adapters = self._layer_adapters[index] if self._adapters_are_on else _NO_ADAPTERS
-            qkv = lora_linear(rms_norm(x, layer.input_norm, config.rms_norm_eps), layer.qkv, adapters.qkv)
+            qkv = self._normed_linear(x, layer.input_norm, layer.qkv, adapters.qkv)
             qkv = rope(qkv.view(-1, heads + 2 * kv_heads, config.head_dim), cos, sin, position_ids, heads + kv_heads)
             mixed = attend(index, qkv)
             if rows is not None and index == config.num_hidden_layers - 1:
@@ -119,8 +120,14 @@ class Decoder:
         return rms_norm(x, self._frozen.norm, config.rms_norm_eps)
 
     def _feed_forward(self, x: Tensor, layer: Layer, adapters: _LayerAdapters) -> Tensor:
-        gate_up = lora_linear(rms_norm(x, layer.post_attention_norm, self.config.rms_norm_eps), layer.gate_up, adapters.gate_up)
-        return lora_linear(swiglu(gate_up), layer.down, adapters.down)
+        gate_up = self._normed_linear(x, layer.post_attention_norm, layer.gate_up, adapters.gate_up)
+        with recomputed(swiglu(gate_up), lambda: swiglu(gate_up)) as activated:
+            return lora_linear(activated, layer.down, adapters.down)
+
+    def _normed_linear(self, x: Tensor, norm: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None]) -> Tensor:
+        eps = self.config.rms_norm_eps
+        with recomputed(rms_norm(x, norm, eps), lambda: rms_norm(x, norm, eps)) as normed:
+            return lora_linear(normed, weight, adapters)
 
     def _packed(self, batch: PackedBatch, rows: Tensor | None) -> Tensor:
         cu_seqlens = _tensor(batch.cu_seqlens, torch.int32)

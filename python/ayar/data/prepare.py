@@ -117,10 +117,10 @@ def run_stages(
 
 def _report(stages: list[Stage], train: pa.Table, test: pa.Table) -> dict[str, Any]:
     reports = {stage.report["stage"]: stage.report for stage in stages}
-    kept = train.num_rows + test.num_rows
+    origins = {origin for table in (train, test) for origin in zip(table["source"].to_pylist(), table["row"].to_pylist(), strict=True)}
     return {
         "rows_in": reports["sources"]["rows_in"],
-        "rows_kept": kept,
+        "rows_kept": len(origins),  # of the file: neither a copy nor a piece of a row counts again
         "stages": [stage.report for stage in stages],
         "personal_data": reports["anonymize"]["personal_data"],
         "classes": reports["balance"]["classes"],

@@ -21,9 +21,11 @@ CORPUS = [
 ]
 
 
-def write_tiny_model(folder: Path, hidden: int = 32, layers: int = 2, context: int = 512) -> Path:
+def write_tiny_model(folder: Path, hidden: int = 32, layers: int = 2, context: int = 512, vocab_size: int | None = None) -> Path:
+    """vocab_size: rows of the embedding, where they are to be more than the tokenizer's tokens."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocab_size = write_tiny_tokenizer(folder)
+    tokens = write_tiny_tokenizer(folder)
+    vocab_size = vocab_size or tokens
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",

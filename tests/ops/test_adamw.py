@@ -92,3 +92,5 @@ def test_wrong_inputs_are_refused() -> None:
         adamw_(p, torch.ones(4), m, v, **SETTINGS, step=0)
     with pytest.raises(ShapeError, match="float32"):
         gradient_norm([torch.ones(3, dtype=torch.bfloat16)])
+    with pytest.raises(ShapeError, match="a list of tensors"):
+        gradient_norm(torch.ones(3))  # type: ignore[arg-type]

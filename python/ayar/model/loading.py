@@ -37,13 +37,19 @@ class FrozenParts:
 
 def load(config: ModelConfig, dtype: torch.dtype) -> FrozenParts:
     """Loads and packs. Raises ModelError naming file and tensor."""
-    checkpoint = Checkpoint(config.folder)
-    # Some tied checkpoints store the head too: transformers then reads the embedding, and so does this.
-    checkpoint.check(expected_shapes(config), (*_DERIVED, "lm_head.weight") if config.tie_word_embeddings else _DERIVED)
+    checkpoint = checked_files(config)
     embedding = checkpoint.read("model.embed_tokens.weight").clone()
     layers = [_layer(checkpoint, f"model.layers.{index}.", config, dtype) for index in range(config.num_hidden_layers)]
     head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
     return FrozenParts(embedding, layers, checkpoint.read("model.norm.weight").float(), FrozenWeight.pack([head], dtype=dtype))
+
+
+def checked_files(config: ModelConfig) -> Checkpoint:
+    """The checkpoint's files, every header found to hold just what ``config`` asks for. Raises ModelError naming file and tensor."""
+    checkpoint = Checkpoint(config.folder)
+    # Some tied checkpoints store the head too: transformers then reads the embedding, and so does this.
+    checkpoint.check(expected_shapes(config), (*_DERIVED, "lm_head.weight") if config.tie_word_embeddings else _DERIVED)
+    return checkpoint
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

@@ -57,6 +57,8 @@ def adamw_reference_(
 
 def gradient_norm(gradients: Sequence[Tensor]) -> float:
     """Euclidean norm over all elements of all tensors: fp32, contiguous. Summed in double and in a fixed order."""
+    if isinstance(gradients, Tensor):  # it would be walked element by element, one native call each
+        raise ShapeError("gradient_norm: a list of tensors is needed, not one tensor")
     for gradient in gradients:
         if gradient.dtype != torch.float32 or not gradient.is_contiguous():
             raise ShapeError(f"gradient_norm: {tuple(gradient.shape)} {gradient.dtype} must be contiguous float32")

@@ -53,6 +53,11 @@ class Tokenizer:
         """Number of tokens, added ones included."""
         return len(self._vocab)
 
+    @property
+    def id_bound(self) -> int:
+        """One more than the largest id: a model needs as many rows in its embedding."""
+        return max(self._vocab.values(), default=-1) + 1
+
     def token_to_id(self, token: str) -> int | None:
         return self._vocab.get(token)
 

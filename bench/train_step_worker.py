@@ -73,8 +73,10 @@ def ayar_step(folder: Path, input_ids: Tensor) -> Step:
         input_ids=input_ids.flatten().int(),
         position_ids=(rows % SEQ_LEN).int(),
         cu_seqlens=torch.arange(0, BATCH * SEQ_LEN + 1, SEQ_LEN, dtype=torch.int32),
+        parents=torch.full((BATCH,), -1, dtype=torch.int32),
         positions=positions,
         targets=input_ids.flatten()[positions + 1],
+        weights=torch.ones(len(positions)),
     )
 
     def step() -> tuple[float, float]:

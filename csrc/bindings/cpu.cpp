@@ -77,9 +77,10 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(adamw, "parameter"_a, "gradient"_a, "exp_avg"_a, "exp_avg_sq"_a, "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a,
                 "weight_decay"_a, "step"_a);
   BIND_EACH_ISA(square_sum, "x"_a);
-  BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "y"_a, "logsumexp"_a);
-  BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a,
-                "dqkv"_a);
+  BIND_EACH_ISA(attention_forward, "qkv"_a, "cu_seqlens"_a, "parents"_a, "num_heads"_a, "num_kv_heads"_a, "scale"_a, "window"_a,
+                "softcap"_a, "y"_a, "logsumexp"_a);
+  BIND_EACH_ISA(attention_backward, "dy"_a, "qkv"_a, "y"_a, "logsumexp"_a, "cu_seqlens"_a, "parents"_a, "num_heads"_a, "num_kv_heads"_a,
+                "scale"_a, "window"_a, "softcap"_a, "dqkv"_a);
   BIND_EACH_ISA(gather_rows, "x"_a, "positions"_a, "y"_a);
   BIND_EACH_ISA(add_rows, "y"_a, "positions"_a, "x"_a);
   BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a);

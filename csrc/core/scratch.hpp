@@ -28,6 +28,8 @@ enum class Scratch : uint8_t {
   outer_rows,
   outer_sums,
   call,
+  schedule,
+  partial_gradients,
   task,
   count
 };

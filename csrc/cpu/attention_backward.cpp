@@ -1,23 +1,20 @@
+#include <sched.h>
+
 #include "core/scratch.hpp"
 #include "core/thread_pool.hpp"
 #include "cpu/attention.hpp"
-#include "cpu/attention_shape.hpp"
+#include "cpu/attention_blocks.hpp"
+#include "cpu/attention_schedule.hpp"
+#include "cpu/attention_softcap.hpp"
 
-// A stretch is up to kMostBlocks blocks of a sequence. A task takes one stretch of keys, one stretch of queries and one kv head, so that
-// keys, values and their gradients stay in the cache while the queries of the group's heads pass by. Tasks run in waves: in wave w,
-// stretch s of the keys meets stretch s + w of the queries. No two tasks of a wave write the same rows, and each row's sum grows wave by
-// wave.
+// A task takes one work of the schedule and one kv head. Products have keys as rows and queries as columns: a tile of queries takes tokens
+// of many branches side by side, and a mask by columns tells which of them see a key.
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
 constexpr int64_t kMostBlocks = 8;
-
-struct Work {
-  int64_t keys, keys_end;        // block indices
-  int64_t queries, queries_end;  // block indices
-  bool first, last_of_keys, last_of_queries;
-};
+constexpr int kSpins = 2000;  // then let others run: the thread that is waited for may have lost its core
 
 AYAR_INLINE float dot(const float* a, const float* b, int64_t count) {
   float sum = 0;
@@ -45,9 +42,8 @@ class Backward {
   static constexpr int kDepth = Product::kDepth;
 
  public:
-  Backward(const AttentionShape& shape, View dy, View qkv, View y, View logsumexp, View cu_seqlens, float scale, View dqkv)
+  Backward(const AttentionShape& shape, View dy, View qkv, View y, View logsumexp, View cu_seqlens, View parents, View dqkv)
       : shape_(shape),
-        scale_(scale),
         dy_(dy.row<T>(0)),
         qkv_(qkv.row<T>(0)),
         y_(y.row<T>(0)),
@@ -55,47 +51,49 @@ class Backward {
         dqkv_(dqkv.row<T>(0)),
         dim_(shape.padded_dim),
         steps_((shape.head_dim + kDepth - 1) / kDepth),
-        num_blocks_(count_blocks(cu_seqlens)),
         stretch_(dim_ <= kBlock ? kMostBlocks : (kMostBlocks * kBlock / dim_ > 1 ? kMostBlocks * kBlock / dim_ : 1)) {
-    const int64_t table_bytes = round_up(num_blocks_ * static_cast<int64_t>(sizeof(Block)), 64);
-    const int64_t works_bytes = round_up(num_blocks_ * static_cast<int64_t>(sizeof(Work)), 64);
-    const bool has_waves = longest(cu_seqlens) > stretch_ * kBlock;
-    const int64_t partial = has_waves ? shape.tokens * shape.token_stride : 0;
-    auto* memory = scratch<char>(Scratch::call, table_bytes + works_bytes + partial * static_cast<int64_t>(sizeof(float)));
-    blocks_ = reinterpret_cast<Block*>(memory);
-    works_ = reinterpret_cast<Work*>(memory + table_bytes);
-    partial_ = reinterpret_cast<float*>(memory + table_bytes + works_bytes);
-    list_blocks(cu_seqlens, blocks_);
+    tree_ = make_tree(cu_seqlens, parents, shape.window, scratch<char>(Scratch::call, Tree::bytes(cu_seqlens)));
+    const ScheduleCounts counts = count_schedule(tree_, stretch_);
+    const int64_t schedule_bytes = round_up(counts.bytes(), 64);
+    const int64_t flag_bytes = round_up(counts.works * shape.num_kv_heads * static_cast<int64_t>(sizeof(uint32_t)), 64);
+    const int64_t position_bytes = shape.window > 0 ? round_up((shape.tokens + kBlock) * static_cast<int64_t>(sizeof(float)), 64) : 0;
+    auto* memory = scratch<char>(Scratch::schedule, schedule_bytes + flag_bytes + position_bytes);
+    schedule_ = make_schedule(tree_, stretch_, counts, memory);
+    is_done_ = reinterpret_cast<uint32_t*>(memory + schedule_bytes);
+    __builtin_memset(is_done_, 0, flag_bytes);
+    if (shape.window > 0) {
+      positions_ = reinterpret_cast<float*>(memory + schedule_bytes + flag_bytes);
+      list_positions();
+    }
+    if (schedule_.has_partial_sums) partial_ = scratch<float>(Scratch::partial_gradients, shape.tokens * shape.token_stride);
   }
 
   void run() const {
-    for (int64_t wave = 0;; ++wave) {
-      const int64_t works = list_works(wave);
-      if (works == 0) return;
-      parallel_tasks(works * shape_.num_kv_heads,
-                     [&](int64_t task, int) { process(works_[task / shape_.num_kv_heads], task % shape_.num_kv_heads); });
-    }
+    parallel_tasks(schedule_.num_works * shape_.num_kv_heads, [&](int64_t task, int) {
+      const Work& work = schedule_.works[task / shape_.num_kv_heads];
+      const int64_t kv_head = task % shape_.num_kv_heads;
+      wait_for(work.before_keys, kv_head);  // tasks are taken in order: what is waited for has been taken
+      wait_for(work.before_queries, kv_head);
+      process(schedule_.keys[work.keys], work.keys, schedule_.queries[work.queries], work.queries, kv_head);
+      __atomic_store_n(&is_done_[task], 1, __ATOMIC_RELEASE);
+    });
   }
 
  private:
-  static int64_t longest(View cu_seqlens) {
-    const int32_t* bounds = cu_seqlens.data<int32_t>();
-    int64_t most = 0;
-    for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) most = bounds[s + 1] - bounds[s] > most ? bounds[s + 1] - bounds[s] : most;
-    return most;
+  void list_positions() {
+    for (int64_t s = 0; s < tree_.num_segments; ++s) {
+      const Segment& segment = tree_.segments[s];
+      for (int64_t t = segment.begin; t < segment.end; ++t) positions_[t] = static_cast<float>(segment.position + t - segment.begin);
+    }
+    for (int64_t t = shape_.tokens; t < shape_.tokens + kBlock; ++t) positions_[t] = 0;
   }
 
-  int64_t list_works(int64_t wave) const {
-    int64_t count = 0;
-    for (int64_t first = 0; first < num_blocks_; first = blocks_[first].end) {
-      const int64_t end = blocks_[first].end;
-      for (int64_t keys = first, queries = first + wave * stretch_; queries < end; keys += stretch_, queries += stretch_) {
-        const int64_t keys_end = keys + stretch_ < end ? keys + stretch_ : end;
-        const int64_t queries_end = queries + stretch_ < end ? queries + stretch_ : end;
-        works_[count++] = {keys, keys_end, queries, queries_end, wave == 0, queries_end == end, keys == first};
-      }
+  void wait_for(int64_t work, int64_t kv_head) const {
+    if (work < 0) return;
+    const uint32_t* flag = &is_done_[work * shape_.num_kv_heads + kv_head];
+    for (int spin = 0; __atomic_load_n(flag, __ATOMIC_ACQUIRE) == 0; ++spin) {
+      if (spin >= kSpins) sched_yield();
     }
-    return count;
   }
 
   struct Memory {
@@ -134,53 +132,57 @@ class Backward {
     return memory;
   }
 
-  void process(const Work& work, int64_t kv_head) const {
+  void process(const Stretch& keys, int64_t keys_at, const Stretch& queries, int64_t queries_at, int64_t kv_head) const {
     const Memory memory = take_memory();
+    const bool is_first = queries_at == keys.first, is_last = queries_at == keys.last;
     const int64_t key_at = (shape_.num_heads + kv_head) * shape_.head_dim, value_at = key_at + shape_.num_kv_heads * shape_.head_dim;
-    for (int64_t j = work.keys; j < work.keys_end; ++j) {
-      const int64_t at = (j - work.keys) * kBlock * dim_, rows = blocks_[j].rows, token = blocks_[j].token * shape_.token_stride;
-      copy_block(qkv_ + token + key_at, shape_.token_stride, rows, shape_.head_dim, memory.key + at, dim_);
-      copy_block(qkv_ + token + value_at, shape_.token_stride, rows, shape_.head_dim, memory.value + at, dim_);
-      const Element* pairs = interleaved(memory.key + at, rows, dim_, memory.plain);
-      turn_words(pairs, filled_rows(rows) / kDepth, dim_, dim_, memory.key_turned + at, kBlock / kDepth);
-      start_rows(work.first, blocks_[j], key_at, memory.dkey + at);
-      start_rows(work.first, blocks_[j], value_at, memory.dvalue + at);
+    for (int64_t j = keys.begin; j < keys.end; ++j) {
+      const KeyBlock& b = tree_.blocks[j];
+      const int64_t at = (j - keys.begin) * kBlock * dim_, token = b.token * shape_.token_stride;
+      copy_block(qkv_ + token + key_at, shape_.token_stride, b.rows, shape_.head_dim, memory.key + at, dim_);
+      copy_block(qkv_ + token + value_at, shape_.token_stride, b.rows, shape_.head_dim, memory.value + at, dim_);
+      const Element* pairs = interleaved(memory.key + at, b.rows, dim_, memory.plain);
+      turn_words(pairs, filled_rows(b.rows) / kDepth, dim_, dim_, memory.key_turned + at, kBlock / kDepth);
+      start_rows(is_first, b, key_at, memory.dkey + at);
+      start_rows(is_first, b, value_at, memory.dvalue + at);
     }
     for (int64_t head = kv_head * shape_.group; head < (kv_head + 1) * shape_.group; ++head) {
-      for (int64_t i = work.queries; i < work.queries_end; ++i) {
-        load_queries(blocks_[i], head, memory);
-        for (int64_t j = work.keys; j < work.keys_end && j <= i; ++j) meet(memory, blocks_[i], blocks_[j], j - work.keys, i == j);
-        turn_words(memory.dquery_turned, dim_, filled_rows(blocks_[i].rows), kBlock, memory.dquery, dim_);
-        finish_rows(!work.first, work.last_of_queries, blocks_[i], head * shape_.head_dim, memory.dquery, scale_);
+      for (int64_t i = queries.begin; i < queries.end; ++i) {
+        const QueryTile& tile = schedule_.tiles[i];
+        if (tile.end <= keys.token || tile.token >= keys.reach) continue;
+        load_queries(tile, head, memory);
+        for (int64_t j = keys.begin; j < keys.end; ++j) meet(memory, tile, tree_.blocks[j], j - keys.begin);
+        turn_words(memory.dquery_turned, dim_, filled_rows(tile.end - tile.token), kBlock, memory.dquery, dim_);
+        finish_rows(tile.first != keys_at, tile.last == keys_at, tile.token, tile.end, head * shape_.head_dim, memory.dquery, shape_.scale);
       }
     }
-    for (int64_t j = work.keys; j < work.keys_end; ++j) {
-      const int64_t at = (j - work.keys) * kBlock * dim_;
-      finish_rows(false, work.last_of_keys, blocks_[j], key_at, memory.dkey + at, scale_);
-      finish_rows(false, work.last_of_keys, blocks_[j], value_at, memory.dvalue + at, 1.0F);
+    for (int64_t j = keys.begin; j < keys.end; ++j) {
+      const KeyBlock& b = tree_.blocks[j];
+      const int64_t at = (j - keys.begin) * kBlock * dim_;
+      finish_rows(false, is_last, b.token, b.token + b.rows, key_at, memory.dkey + at, shape_.scale);
+      finish_rows(false, is_last, b.token, b.token + b.rows, value_at, memory.dvalue + at, 1.0F);
     }
   }
 
-  void start_rows(bool first, const Block& b, int64_t at, float* sum) const {
+  void start_rows(bool first, const KeyBlock& b, int64_t at, float* sum) const {
     if (first) {
-      __builtin_memset(sum, 0, sizeof(float) * kBlock * dim_);
+      __builtin_memset(sum, 0, sizeof(float) * filled_rows(b.rows) * dim_);
     } else {
       copy_block(partial_ + b.token * shape_.token_stride + at, shape_.token_stride, b.rows, shape_.head_dim, sum, dim_);
     }
   }
 
-  // The rows of this task: with what earlier waves left, if `add`; to the gradient, or to the waves to come.
-  void finish_rows(bool add, bool last, const Block& b, int64_t at, float* sum, float scale) const {
-    for (int64_t r = 0; r < b.rows; ++r) {
-      const int64_t to = (b.token + r) * shape_.token_stride + at;
-      float* row = sum + r * dim_;
+  // The rows of this task: with what earlier works left, if `add`; to the gradient, or to the works to come.
+  void finish_rows(bool add, bool last, int64_t token, int64_t end, int64_t at, float* sum, float scale) const {
+    for (; token < end; ++token, sum += dim_) {
+      const int64_t to = token * shape_.token_stride + at;
       if (add) {
-        for (int64_t c = 0; c < shape_.head_dim; ++c) row[c] += partial_[to + c];
+        for (int64_t c = 0; c < shape_.head_dim; ++c) sum[c] += partial_[to + c];
       }
       if (last) {
-        scale_row(row, scale, shape_.head_dim, dqkv_ + to);
+        scale_row(sum, scale, shape_.head_dim, dqkv_ + to);
       } else {
-        convert_row(row, shape_.head_dim, partial_ + to);
+        convert_row(sum, shape_.head_dim, partial_ + to);
       }
     }
   }
@@ -202,41 +204,70 @@ class Backward {
     turn_words(plain, filled_rows(rows), dim_ / kDepth, dim_ / kDepth, turned, kBlock);
   }
 
-  void load_queries(const Block& b, int64_t head, const Memory& memory) const {
-    const int64_t y_stride = shape_.num_heads * shape_.head_dim;
-    const T* query = qkv_ + b.token * shape_.token_stride + head * shape_.head_dim;
-    const T* dy = dy_ + b.token * y_stride + head * shape_.head_dim;
-    const T* y = y_ + b.token * y_stride + head * shape_.head_dim;
-    load_block(query, shape_.token_stride, b.rows, memory, memory.query, memory.query_turned);
-    load_block(dy, y_stride, b.rows, memory, memory.dy, memory.dy_turned);
+  void load_queries(const QueryTile& tile, int64_t head, const Memory& memory) const {
+    const int64_t y_stride = shape_.num_heads * shape_.head_dim, rows = tile.end - tile.token;
+    const T* query = qkv_ + tile.token * shape_.token_stride + head * shape_.head_dim;
+    const T* dy = dy_ + tile.token * y_stride + head * shape_.head_dim;
+    const T* y = y_ + tile.token * y_stride + head * shape_.head_dim;
+    load_block(query, shape_.token_stride, rows, memory, memory.query, memory.query_turned);
+    load_block(dy, y_stride, rows, memory, memory.dy, memory.dy_turned);
     for (int64_t r = 0; r < kBlock; ++r) {
-      const bool is_row = r < b.rows;
-      memory.logsumexp[r] = is_row ? logsumexp_[(b.token + r) * shape_.num_heads + head] * kLog2E : __builtin_inff();  // p = 0
+      const bool is_row = r < rows;
+      memory.logsumexp[r] = is_row ? logsumexp_[(tile.token + r) * shape_.num_heads + head] * kLog2E : __builtin_inff();  // p = 0
       memory.delta[r] = is_row ? dot(dy + r * y_stride, y + r * y_stride, shape_.head_dim) : 0.0F;
     }
     __builtin_memset(memory.dquery_turned, 0, sizeof(float) * kBlock * dim_);
   }
 
-  // One block of queries meets one block of keys: adds to dvalue, dkey and dquery.
-  void meet(const Memory& memory, const Block& queries, const Block& keys, int64_t stretch_block, bool diagonal) const {
+  // Which columns of a tile of queries see the keys of a block: those from a key's own on, and before `end`.
+  struct Columns {
+    int64_t own;       // column of the block's first key; below 0: all columns are later
+    int64_t end;       // past the last one that may see the block
+    int64_t keys;      // rows of the block
+    bool is_masked;    // some row is not seen by all columns of its registers
+    int64_t farthest;  // where there is a window: the lowest position of a query that is too far from the first key
+    const float* positions;
+  };
+
+  Columns columns_of(const QueryTile& tile, const KeyBlock& keys) const {
+    const int64_t rows = tile.end - tile.token;
+    const int64_t end = keys.reach - tile.token < rows ? keys.reach - tile.token : rows;
+    const bool has_window = shape_.window > 0;
+    return {keys.token - tile.token,
+            end,
+            keys.rows,
+            end < rows || has_window,
+            keys.position + shape_.window,
+            has_window ? positions_ + tile.token : nullptr};
+  }
+
+  // One tile of queries meets one block of keys: adds to dvalue, dkey and dquery.
+  void meet(const Memory& memory, const QueryTile& tile, const KeyBlock& keys, int64_t stretch_block) const {
+    const Columns columns = columns_of(tile, keys);
+    if (columns.end <= 0 || columns.own >= columns.end) return;
     const int64_t at = stretch_block * kBlock * dim_;
-    const int64_t vectors = (queries.rows + kLanes - 1) / kLanes;
+    const int64_t begin = columns.own > 0 ? columns.own / kLanes : 0, end = (columns.end + kLanes - 1) / kLanes;  // registers
     for (int64_t r = 0; r < keys.rows; r += kTileRows) {
-      const int64_t begin = diagonal ? r / kLanes : 0;  // earlier queries do not see these keys
+      const int64_t from = columns.own + r > 0 ? (columns.own + r) / kLanes : 0;  // earlier queries do not see these keys
+      const int64_t unseen = (from < end ? from : end) - begin;
+      for (int m = 0; m < kTileRows; m += kDepth) {
+        __builtin_memset(memory.ds + (r + m) * kBlock + begin * kLanes * kDepth, 0, sizeof(Element) * unseen * kLanes * kDepth);
+      }
+      if (from >= end) continue;
       alignas(64) Element p[kTileRows][kBlock];
       alignas(64) Element ds_rows[kDepth == 1 ? 1 : kTileRows][kBlock];
       const Element* ds = kDepth == 1 ? memory.ds + r * kBlock : &ds_rows[0][0];
-      for (int m = 0; m < kTileRows; m += kDepth)
-        __builtin_memset(memory.ds + (r + m) * kBlock, 0, sizeof(Element) * begin * kLanes * kDepth);
-      each_column_tile(begin, vectors, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
+      each_column_tile(from, end, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
         Floats tile_p[kTileRows][kVectors] = {}, tile_ds[kTileRows][kVectors] = {};
+        alignas(64) float slope[kTileRows][kBlock];  // of the soft cap
         multiply_tile<Product>(memory.key + at + r * dim_, dim_, memory.query_turned + v * kLanes * kDepth, kBlock, steps_, tile_p);
-        probabilities(memory, v, r, keys.rows, diagonal, tile_p);
+        probabilities(memory, columns, v, r, tile_p, slope);
         multiply_tile<Product>(memory.value + at + r * dim_, dim_, memory.dy_turned + v * kLanes * kDepth, kBlock, steps_, tile_ds);
         for (int i = 0; i < kVectors; ++i) {
           const Floats delta = load_vector(memory.delta + (v + i) * kLanes);
           for (int m = 0; m < kTileRows; ++m) {
             tile_ds[m][i] = tile_p[m][i] * (tile_ds[m][i] - delta);
+            if (shape_.softcap > 0) tile_ds[m][i] *= load_vector(&slope[m][(v + i) * kLanes]);
             Product::round_row(tile_p[m][i], &p[m][(v + i) * kLanes]);
           }
           for (int m = 0; m < kTileRows; m += kDepth) {
@@ -251,59 +282,74 @@ class Backward {
           }
         }
       });
-      const int64_t from = begin * kLanes, steps = (vectors * kLanes - from) / kDepth;
-      add_product<Product>(&p[0][from], kBlock, memory.dy + from * dim_, dim_, steps, dim_ / kLanes, memory.dvalue + at + r * dim_, dim_);
-      add_product<Product>(ds + from, kBlock, memory.query + from * dim_, dim_, steps, dim_ / kLanes, memory.dkey + at + r * dim_, dim_);
+      const int64_t first = from * kLanes, steps = (end - from) * kLanes / kDepth, to = at + r * dim_;
+      add_product<Product>(&p[0][first], kBlock, memory.dy + first * dim_, dim_, steps, dim_ / kLanes, memory.dvalue + to, dim_);
+      add_product<Product>(ds + first, kBlock, memory.query + first * dim_, dim_, steps, dim_ / kLanes, memory.dkey + to, dim_);
     }
     const int64_t key_steps = (keys.rows + kDepth - 1) / kDepth;
     for (int64_t d = 0; d < shape_.head_dim; d += kTileRows) {
-      add_product<Product>(memory.key_turned + at + d * kBlock, kBlock, memory.ds, kBlock, key_steps, vectors,
-                           memory.dquery_turned + d * kBlock, kBlock);
+      add_product<Product>(memory.key_turned + at + d * kBlock, kBlock, memory.ds + begin * kLanes * kDepth, kBlock, key_steps, end - begin,
+                           memory.dquery_turned + d * kBlock + begin * kLanes, kBlock);
     }
   }
 
-  // Scores of a tile (rows are keys, columns are queries) become probabilities; 0 where the query is earlier, or the key is padding.
+  // Scores of a tile (rows are keys, columns are queries) become probabilities; 0 where a query does not see a key, or the key is padding.
   template <int kVectors>
-  AYAR_INLINE void probabilities(const Memory& memory, int64_t v, int64_t r, int64_t keys, bool diagonal,
-                                 Floats (&tile)[kTileRows][kVectors]) const {
-    const float to_log2 = scale_ * kLog2E;
+  AYAR_INLINE void probabilities(const Memory& memory, const Columns& columns, int64_t v, int64_t r, Floats (&tile)[kTileRows][kVectors],
+                                 float (&slope)[kTileRows][kBlock]) const {
+    const float to_log2 = (shape_.softcap > 0 ? shape_.softcap : shape_.scale) * kLog2E;
+    if (shape_.softcap > 0) {
+      for (int i = 0; i < kVectors; ++i) {
+        for (int m = 0; m < kTileRows; ++m) {
+          tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
+          store_vector(&slope[m][(v + i) * kLanes], 1.0F - tile[m][i] * tile[m][i]);
+        }
+      }
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i) {
       const Floats logsumexp = load_vector(memory.logsumexp + (v + i) * kLanes);
 #pragma GCC unroll 8
       for (int m = 0; m < kTileRows; ++m) tile[m][i] = exp2_of_softmax(tile[m][i] * to_log2 - logsumexp);
     }
-    if (!diagonal && r + kTileRows <= keys) return;
+    if (!columns.is_masked && columns.own + r + kTileRows <= v * kLanes + 1 && r + kTileRows <= columns.keys) return;
     for (int i = 0; i < kVectors; ++i) {
       const Floats query = lane_numbers() + static_cast<float>((v + i) * kLanes);
+      const auto end = static_cast<float>(columns.end);
       for (int m = 0; m < kTileRows; ++m) {
-        const float earliest = r + m >= keys ? static_cast<float>(kBlock) : (diagonal ? static_cast<float>(r + m) : 0.0F);
+        const auto earliest = static_cast<float>(r + m < columns.keys ? columns.own + r + m : kBlock);
         tile[m][i] = query < earliest ? Floats{} : tile[m][i];
+        tile[m][i] = query < end ? tile[m][i] : Floats{};
+        if (columns.positions != nullptr) {
+          tile[m][i] =
+              load_vector(columns.positions + (v + i) * kLanes) < static_cast<float>(columns.farthest + r + m) ? tile[m][i] : Floats{};
+        }
       }
     }
   }
 
   AttentionShape shape_;
-  float scale_;
   const T *dy_, *qkv_, *y_;
   const float* logsumexp_;
   T* dqkv_;
   int64_t dim_, steps_;  // padded head_dim; products along head_dim
-  int64_t num_blocks_;
-  int64_t stretch_;  // blocks of a stretch
-  Block* blocks_;
-  Work* works_;
-  float* partial_;  // like dqkv, fp32, between waves
+  int64_t stretch_;      // blocks of a stretch
+  Tree tree_;
+  Schedule schedule_;
+  uint32_t* is_done_;  // [works, kv heads]
+  float* positions_ = nullptr;
+  float* partial_ = nullptr;  // like dqkv, fp32, between works
 };
 
 }  // namespace
 
-void attention_backward(View dy, View qkv, View y, View logsumexp, View cu_seqlens, int64_t num_heads, int64_t num_kv_heads, float scale,
-                        View dqkv) {
-  const AttentionShape shape = attention_shape(qkv, cu_seqlens, num_heads, num_kv_heads, scale, y, logsumexp);
+void attention_backward(View dy, View qkv, View y, View logsumexp, View cu_seqlens, View parents, int64_t num_heads, int64_t num_kv_heads,
+                        float scale, int64_t window, float softcap, View dqkv) {
+  const AttentionShape shape = attention_shape(qkv, num_heads, num_kv_heads, scale, window, softcap, y, logsumexp);
+  check_tree(cu_seqlens, parents, shape.tokens);
   AYAR_REQUIRE(dy.size() == y.size() && dy.is_contiguous() && dy.dtype() == qkv.dtype());
   AYAR_REQUIRE(dqkv.size() == qkv.size() && dqkv.is_contiguous() && dqkv.dtype() == qkv.dtype());
-  with_dtype(qkv.dtype(), [&]<class T>(T) { Backward<T>(shape, dy, qkv, y, logsumexp, cu_seqlens, scale, dqkv).run(); });
+  with_dtype(qkv.dtype(), [&]<class T>(T) { Backward<T>(shape, dy, qkv, y, logsumexp, cu_seqlens, parents, dqkv).run(); });
 }
 
 }  // namespace ayar::cpu::AYAR_ISA

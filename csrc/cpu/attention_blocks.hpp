@@ -1,39 +1,11 @@
-// How attention cuts its packed sequences into blocks of kBlock tokens, and how a block of q, k, v or dy is packed for products.
-// Blocks start at a sequence's first token, so what a sequence yields does not depend on its neighbours in the pack.
+// How a block of q, k, v or dy, up to kBlock tokens of one head, is packed for products.
 #pragma once
 
-#include "cpu/panels.hpp"
+#include "cpu/attention_shape.hpp"
+#include "cpu/attention_tree.hpp"
 #include "cpu/tile_product.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
-
-constexpr int64_t kBlock = 64;
-
-struct Block {
-  int64_t token;  // its first, counted over the whole pack
-  int64_t rows;   // 1 … kBlock
-  int64_t first;  // index of its sequence's first block
-  int64_t end;    // index past its sequence's last block
-};
-
-AYAR_INLINE int64_t count_blocks(View cu_seqlens) {
-  const int32_t* bounds = cu_seqlens.data<int32_t>();
-  int64_t blocks = 0;
-  for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) blocks += round_up(bounds[s + 1] - bounds[s], kBlock) / kBlock;
-  return blocks;
-}
-
-AYAR_INLINE void list_blocks(View cu_seqlens, Block* blocks) {
-  const int32_t* bounds = cu_seqlens.data<int32_t>();
-  int64_t next = 0;
-  for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) {
-    const int64_t first = next, end = first + round_up(bounds[s + 1] - bounds[s], kBlock) / kBlock;
-    for (int64_t token = bounds[s]; token < bounds[s + 1]; token += kBlock, ++next) {
-      const int64_t left = bounds[s + 1] - token;
-      blocks[next] = {token, left < kBlock ? left : kBlock, first, end};
-    }
-  }
-}
 
 // Rows of a block that are filled, with zeros where the block has none: whole registers, of pairs too.
 AYAR_INLINE int64_t filled_rows(int64_t rows) {

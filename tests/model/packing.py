@@ -13,8 +13,10 @@ class Packed:
     input_ids: Tensor
     position_ids: Tensor
     cu_seqlens: Tensor
+    parents: Tensor
     positions: Tensor
     targets: Tensor
+    weights: Tensor
 
 
 def packed(sequences: Sequence[Sequence[int]], labelled_from: int = 0) -> Packed:
@@ -29,6 +31,8 @@ def packed(sequences: Sequence[Sequence[int]], labelled_from: int = 0) -> Packed
         input_ids=torch.tensor([token for sequence in sequences for token in sequence], dtype=torch.int32),
         position_ids=torch.tensor([index for sequence in sequences for index in range(len(sequence))], dtype=torch.int32),
         cu_seqlens=torch.tensor(borders, dtype=torch.int32),
+        parents=torch.full((len(sequences),), -1, dtype=torch.int32),
         positions=torch.tensor([position for position, _ in pairs], dtype=torch.int64),
         targets=torch.tensor([target for _, target in pairs], dtype=torch.int64),
+        weights=torch.ones(len(pairs)),
     )

@@ -64,6 +64,20 @@ def test_equals_float64_reference(
 
 
 @each_backend
+@each_dtype
+def test_a_weight_counts_as_so_many_pairs(backend_name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    hidden, weight, positions, targets = random_case(9, 16, 80, 30, dtype)
+    counts = torch.randint(0, 5, (30,))
+    head, dloss = FrozenWeight.pack([weight]), torch.tensor(0.7)
+    repeated = (positions.repeat_interleave(counts), targets.repeat_interleave(counts))
+    want = value_and_grads(linear_cross_entropy_reference, (double(hidden), weight.double(), *repeated), dloss.double())
+    with backend.use(backend_name):
+        got = value_and_grads(linear_cross_entropy, (hidden, head, positions, targets, counts.float()), dloss)
+    assert_close(got, want, dloss, TOLERANCE[dtype])
+
+
+@each_backend
 def test_large_logits_stay_exact(backend_name: str) -> None:
     torch.manual_seed(0)
     hidden, weight, positions, targets = random_case(6, 16, 1000, 20, torch.float32)

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from ayar.data.prefix_tree import PrefixTree, segments_of
 from ayar.errors import DataError
 
 IGNORE_INDEX = -100
+_MOST_OPEN = 64  # batches that wait for a row that fits: more fill them hardly better, and take longer to look through
 
 
 class TokenBatch(Protocol):
@@ -60,17 +62,21 @@ class Examples(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows of several examples, one after the other, without padding (T tokens, S examples, P trained tokens).
+    """Segments of several examples, one after the other, without padding (T tokens, S segments, P pairs to learn).
 
-    input_ids (T,) int32. position_ids (T,) int32, from 0 in every example. cu_seqlens (S+1,) int32.
-    positions (P,) int64: the rows of the hidden states that predict. targets (P,) int64: the ids they must predict.
+    input_ids (T,) int32. position_ids (T,) int32, as in the example. cu_seqlens (S+1,) int32. parents (S,) int32: the segment that each
+    one goes on from, −1 for none. positions (P,) int64: the rows of the hidden states that predict. targets (P,) int64: the ids they must
+    predict. weights (P,) float32: how many examples have this pair. row_tokens: of the examples, shared ones counted in each.
     """
 
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     cu_seqlens: torch.Tensor
+    parents: torch.Tensor
     positions: torch.Tensor
     targets: torch.Tensor
+    weights: torch.Tensor
+    row_tokens: int
 
 
 def tokenize(rows: pa.Table, tokenizer: Encoder) -> Examples:
@@ -100,9 +106,11 @@ def split_long(examples: Examples, max_tokens: int) -> Examples:
     return Examples(examples.input_ids, examples.labels, offsets.astype(np.int64))
 
 
-def pack(examples: Examples, max_tokens: int, seed: int, epoch: int) -> list[Batch]:
-    """Best-fit decreasing into batches of ``max_tokens`` at most, in an order that depends on ``seed`` and ``epoch`` alone.
+def pack(examples: Examples, max_tokens: int, seed: int, epoch: int, tree: PrefixTree | None = None) -> list[Batch]:
+    """Best fit into batches of ``max_tokens`` computed tokens at most, in an order that depends on ``seed`` and ``epoch`` alone.
 
+    tree: shared beginnings of these examples, to compute each once a batch. Examples come in the order of a shuffle, each into the fullest
+    of the open batches that has room for it: so a batch is a random sample of the examples, and what they share decides only how many fit.
     Examples in which nothing can be learned are left out. Raises DataError for one that is longer than ``max_tokens``,
     and if nothing at all can be learned.
     """
@@ -116,39 +124,63 @@ def pack(examples: Examples, max_tokens: int, seed: int, epoch: int) -> list[Bat
             "Lower format.max_tokens, or allow more tokens in a batch."
         )
     random = np.random.default_rng([seed, epoch])
-    shuffled = random.permutation(useful)
-    bins = _best_fit(shuffled[np.argsort(-lengths[shuffled], kind="stable")], lengths, max_tokens)
+    bins = _best_fit(random.permutation(useful), lengths, max_tokens, tree)
     is_target = examples.is_target
-    return [_batch(examples, is_target, bins[place]) for place in random.permutation(len(bins))]
+    return [_batch(examples, is_target, bins[place], tree) for place in random.permutation(len(bins))]
 
 
-def _best_fit(order: np.ndarray, lengths: np.ndarray, max_tokens: int) -> list[list[int]]:
-    """Each example goes into the fullest bin that still has room."""
+def _best_fit(order: np.ndarray, lengths: np.ndarray, max_tokens: int, tree: PrefixTree | None) -> list[list[int]]:
+    """Each example goes into the fullest open bin that still has room for what the bin does not hold of it yet."""
     bins: list[list[int]] = []
+    held: list[set[int]] = []  # nodes of the tree that each bin holds
     room: list[tuple[int, int]] = []  # (tokens free, bin), sorted
-    for example in order:
+    for example in order.tolist():
         length = int(lengths[example])
-        place = bisect_left(room, (length, -1))
-        if place < len(room):
+        path = tree.path(example) if tree is not None else []
+        ends = [0, *(int(tree.ends[node]) for node in path)] if tree is not None else [0]
+
+        def cost(chosen: int, length: int = length, path: list[int] = path, ends: list[int] = ends) -> int:
+            return length - ends[sum(node in held[chosen] for node in path)]
+
+        first = bisect_left(room, (length - ends[-1], -1))
+        place = next((place for place in range(first, len(room)) if cost(room[place][1]) <= room[place][0]), None)
+        if place is not None:
             free, chosen = room.pop(place)
         else:
             free, chosen = max_tokens, len(bins)
             bins.append([])
-        bins[chosen].append(int(example))
-        insort(room, (free - length, chosen))
+            held.append(set())
+        bins[chosen].append(example)
+        insort(room, (free - cost(chosen), chosen))
+        held[chosen].update(path)
+        if len(room) > _MOST_OPEN:
+            room.pop(0)
     return bins
 
 
-def _batch(examples: Examples, is_target: np.ndarray, chosen: list[int]) -> Batch:
-    spans = [(examples.offsets[example], examples.offsets[example + 1]) for example in chosen]
-    input_ids = np.concatenate([examples.input_ids[first:last] for first, last in spans])
-    learned = np.concatenate([is_target[first:last] for first, last in spans])
-    lengths = [last - first for first, last in spans]
-    target_rows = np.flatnonzero(learned)
+def _batch(examples: Examples, is_target: np.ndarray, chosen: list[int], tree: PrefixTree | None) -> Batch:
+    segments = segments_of(chosen, examples.lengths, tree)
+    lengths = np.array([segment.end - segment.begin for segment in segments])
+    borders = np.concatenate([[0], np.cumsum(lengths)])
+    input_ids, position_ids = np.empty(borders[-1], np.int32), np.empty(borders[-1], np.int32)
+    before = np.arange(-1, borders[-1] - 1)  # the token before each on its path
+    weights = np.zeros(borders[-1], np.float32)
+    for segment, first, last in zip(segments, borders[:-1], borders[1:], strict=True):
+        at = examples.offsets[segment.row] + segment.begin
+        input_ids[first:last] = examples.input_ids[at : at + last - first]
+        position_ids[first:last] = np.arange(segment.begin, segment.end)
+        before[first] = borders[segment.parent + 1] - 1 if segment.parent >= 0 else -1
+        for row in segment.rows:
+            at = examples.offsets[row] + segment.begin
+            weights[first:last] += is_target[at : at + last - first]
+    targets = np.flatnonzero(weights)
     return Batch(
-        input_ids=torch.from_numpy(input_ids.astype(np.int32)),
-        position_ids=torch.from_numpy(np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])),
-        cu_seqlens=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
-        positions=torch.from_numpy(target_rows - 1),
-        targets=torch.from_numpy(input_ids[target_rows].astype(np.int64)),
+        input_ids=torch.from_numpy(input_ids),
+        position_ids=torch.from_numpy(position_ids),
+        cu_seqlens=torch.from_numpy(borders.astype(np.int32)),
+        parents=torch.tensor([segment.parent for segment in segments], dtype=torch.int32),
+        positions=torch.from_numpy(before[targets].astype(np.int64)),
+        targets=torch.from_numpy(input_ids[targets].astype(np.int64)),
+        weights=torch.from_numpy(weights[targets]),
+        row_tokens=int(examples.lengths[chosen].sum()),
     )

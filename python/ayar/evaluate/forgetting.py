@@ -107,4 +107,5 @@ def _batch(pieces: Sequence[Sequence[int]]) -> Batch:
     ids = torch.tensor([token for piece in pieces for token in piece], dtype=torch.int32)
     position_ids = torch.cat([torch.arange(len(piece), dtype=torch.int32) for piece in pieces])
     positions = torch.nonzero(torch.cat([torch.arange(len(piece)) < len(piece) - 1 for piece in pieces]))[:, 0]
-    return Batch(ids, position_ids, borders.int(), positions, ids[positions + 1].long())
+    parents = torch.full((len(pieces),), -1, dtype=torch.int32)
+    return Batch(ids, position_ids, borders.int(), parents, positions, ids[positions + 1].long(), torch.ones(len(positions)), len(ids))

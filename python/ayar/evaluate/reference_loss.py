@@ -8,6 +8,7 @@ import torch
 from ayar.data.pack import Batch, pack, split_long, tokenize
 from ayar.evaluate.metrics import perplexity
 from ayar.evaluate.progress import Progress, Scored
+from ayar.model.batch import labelled_tokens
 from ayar.model.decoder import Decoder
 from ayar.text.tokenizer import Tokenizer
 
@@ -23,10 +24,10 @@ def reference_perplexity(decoder: Decoder, tokenizer: Tokenizer, rows: pa.Table,
 
 @torch.no_grad()
 def _perplexity(decoder: Decoder, batches: Sequence[Batch], progress: Progress, what: str) -> float:
-    total = sum(len(batch.targets) for batch in batches)
+    total = sum(labelled_tokens(batch) for batch in batches)
     loss, done = 0.0, 0
     for batch in batches:
         loss += float(decoder.loss(batch))
-        done += len(batch.targets)
+        done += labelled_tokens(batch)
         progress(Scored(what, done, total))
     return perplexity(loss, total)

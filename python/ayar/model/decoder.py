@@ -80,12 +80,12 @@ class Decoder:
             self._adapters_are_on = before
 
     def loss(self, batch: PackedBatch) -> Tensor:
-        """The sum of −log p over the batch's pairs, fp32 scalar."""
+        """The weighted sum of −log p over the batch's pairs, fp32 scalar."""
         positions, targets = _tensor(batch.positions, torch.int64), _tensor(batch.targets, torch.int64)
         # Above its attention, the last layer works on trained rows only: nothing else reads the others.
         rows, positions = torch.unique(positions, return_inverse=True)
         hidden = self._packed(batch, rows if rows.numel() < len(batch.input_ids) else None)
-        return linear_cross_entropy(hidden, self._frozen.head, positions, targets)
+        return linear_cross_entropy(hidden, self._frozen.head, positions, targets, _tensor(batch.weights, torch.float32))
 
     def hidden_states(self, batch: PackedBatch) -> Tensor:
         """(T, H) after the final norm."""
@@ -130,12 +130,12 @@ class Decoder:
             return lora_linear(normed, weight, adapters)
 
     def _packed(self, batch: PackedBatch, rows: Tensor | None) -> Tensor:
-        cu_seqlens = _tensor(batch.cu_seqlens, torch.int32)
+        cu_seqlens, parents = _tensor(batch.cu_seqlens, torch.int32), _tensor(batch.parents, torch.int32)
         heads, kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
         scale = 1 / math.sqrt(self.config.head_dim)
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            return attention(qkv, cu_seqlens, heads, kv_heads, scale)
+            return attention(qkv, cu_seqlens, heads, kv_heads, scale, parents)
 
         return self.run(_tensor(batch.input_ids, torch.int32), _tensor(batch.position_ids, torch.int32), attend, rows)
 

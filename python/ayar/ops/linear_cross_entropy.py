@@ -15,26 +15,31 @@ CHUNK_BYTES = 32 << 20  # of fp32 logits: many rows for one read of the head, ye
 LEAST_ROWS = 24  # of a chunk, whatever the vocabulary: fewer would not pay for one read of the head
 
 
-def linear_cross_entropy(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> Tensor:
-    """The sum over pairs of −log softmax(hidden[positions] Wᵀ)[targets]. Gradients flow to ``hidden`` only.
+def linear_cross_entropy(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The sum over pairs of −weights · log softmax(hidden[positions] Wᵀ)[targets]. Gradients flow to ``hidden`` only.
 
     hidden: (tokens, hidden_size) in the dtype of head. head: (vocab_size, hidden_size), frozen. positions, targets: (pairs,) int64;
-    a position may occur more than once. Returns a scalar fp32, 0 without pairs. The gradient is computed with the loss, chunk by chunk,
-    so that no logits are computed twice. Raises ShapeError.
+    a position may occur more than once. weights: (pairs,) fp32; None: all 1. Returns a scalar fp32, 0 without pairs. The gradient is
+    computed with the loss, chunk by chunk, so that no logits are computed twice. Raises ShapeError.
     """
-    _check(hidden, head, positions, targets)
+    _check(hidden, head, positions, targets, weights)
+    if weights is not None and bool((weights == 1).all()):
+        weights = None
     if backend.is_reference():
-        return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets)
-    return _LinearCrossEntropy.apply(hidden.contiguous(), head, positions.contiguous(), targets.contiguous())
+        return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets, weights)
+    return _LinearCrossEntropy.apply(hidden.contiguous(), head, positions.contiguous(), targets.contiguous(), weights)
 
 
-def linear_cross_entropy_reference(hidden: Tensor, weight: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
+def linear_cross_entropy_reference(
+    hidden: Tensor, weight: Tensor, positions: Tensor, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
     logits = hidden[positions] @ weight.t()
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+    losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    return losses.sum() if weights is None else (losses * weights).sum()
 
 
-def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> None:
+def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None) -> None:
     vocab_size, hidden_size = head.shape
     if hidden.dim() != 2 or hidden.shape[1] != hidden_size or hidden.dtype != head.dtype:
         raise ShapeError(f"linear_cross_entropy: hidden {tuple(hidden.shape)} {hidden.dtype} must be (tokens, {hidden_size}) {head.dtype}")
@@ -43,11 +48,13 @@ def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tenso
             raise ShapeError(f"linear_cross_entropy: {name} {tuple(index.shape)} {index.dtype} must be (pairs,) torch.int64")
         if len(index) and not (int(index.min()) >= 0 and int(index.max()) < size):
             raise ShapeError(f"linear_cross_entropy: {name} must lie between 0 and {size - 1}")
+    if weights is not None and (weights.shape != targets.shape or weights.dtype != torch.float32):
+        raise ShapeError(f"linear_cross_entropy: weights {tuple(weights.shape)} {weights.dtype} must be (pairs,) torch.float32")
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         kernels = backend.kernels(hidden)
         vocab_size, hidden_size = head.shape
         losses = torch.empty(len(targets))
@@ -67,13 +74,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
             kernels.cross_entropy_with_gradient(y, targets[chunk], losses[chunk], dy)
             dx = torch.empty(len(x), hidden_size)
             kernels.linear_backward_input(dy, head.packed, dx)
+            if weights is not None:
+                dx *= weights[chunk, None]
             kernels.add_rows(dx, positions[chunk], dhidden)
         ctx.save_for_backward(dhidden)
         ctx.dtype = hidden.dtype
-        return torch.tensor(math.fsum(losses.tolist()))
+        return torch.tensor(math.fsum((losses if weights is None else losses * weights).tolist()))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None, None, None, None]:
         (dhidden,) = ctx.saved_tensors
-        return (dhidden * dloss).to(ctx.dtype), None, None, None
+        return (dhidden * dloss).to(ctx.dtype), None, None, None, None

@@ -92,4 +92,6 @@ class _OneSequence:
         self.input_ids = input_ids
         self.position_ids = torch.arange(len(input_ids), dtype=torch.int32)
         self.cu_seqlens = torch.tensor([0, len(input_ids)], dtype=torch.int32)
+        self.parents = torch.tensor([-1], dtype=torch.int32)
         self.positions = self.targets = torch.empty(0, dtype=torch.int64)
+        self.weights = torch.empty(0)

@@ -11,7 +11,7 @@ import torch
 
 from ayar.errors import Interrupted, TrainingError
 from ayar.model import peft_format
-from ayar.model.batch import PackedBatch
+from ayar.model.batch import PackedBatch, labelled_tokens
 from ayar.model.decoder import Decoder
 from ayar.ops import backend
 from ayar.train import checkpoint
@@ -118,7 +118,7 @@ class _Run:
 
     def _step(self, step_batches: Sequence[PackedBatch], epoch: float) -> None:
         started = time.perf_counter()
-        labelled = sum(len(batch.targets) for batch in step_batches)
+        labelled = sum(labelled_tokens(batch) for batch in step_batches)
         loss = 0.0
         for batch in step_batches:
             batch_loss = self.decoder.loss(batch) / labelled
@@ -178,7 +178,7 @@ class _Run:
 
     @torch.no_grad()
     def _evaluate(self) -> None:
-        loss = sum(float(self.decoder.loss(batch)) for batch in self.evaluation) / sum(len(batch.targets) for batch in self.evaluation)
+        loss = sum(float(self.decoder.loss(batch)) for batch in self.evaluation) / sum(labelled_tokens(batch) for batch in self.evaluation)
         state = self.state
         is_better = state.best_evaluation_loss is None or loss < state.best_evaluation_loss
         state.evaluation_loss = loss

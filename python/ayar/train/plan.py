@@ -47,7 +47,7 @@ def make_plan(batches: BatchSource, settings: TrainSettings, decoder: Decoder) -
             total += 1
             for batch in labelled[first : first + settings.grad_accumulation_steps]:
                 tokens += len(batch.input_ids)
-                for values in (batch.input_ids, batch.cu_seqlens, batch.positions, batch.targets):
+                for values in (batch.input_ids, batch.cu_seqlens, batch.parents, batch.positions, batch.targets, batch.weights):
                     digest.update(np.ascontiguousarray(values).tobytes())
     run = {f"train.{name}": value for name, value in settings.model_dump(mode="json", exclude=_NOT_THE_RESULT).items()}
     lora = decoder.trainable_parameters().settings.model_dump(mode="json")

@@ -35,10 +35,10 @@ def minhash_signatures(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> npt.NDArray[np.uint32]:
-    """(rows, permutations) uint32: the least value of each of ``permutations`` (a multiple of 16) random hash functions over a text's pieces.
+    """(rows, permutations) uint32: the least value of each of ``permutations`` (a multiple of 16, at most 128) random hash functions.
 
-    The share of places in which two rows agree estimates the Jaccard similarity of their sets of pieces; its variance is that of as
-    many coin tosses. The same on every machine and for any number of threads. Raises ValueError for a width or number out of range.
+    The share of places in which two rows agree estimates the Jaccard similarity of their sets of pieces; its variance is a half to
+    all of that of as many coin tosses. The same on every machine and for any number of threads. Raises ValueError for a width or number out of range.
     """
     return _native.minhash.signatures(*_buffers(texts), *shingles, permutations, seed)
 

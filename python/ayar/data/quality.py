@@ -8,13 +8,13 @@ import pyarrow as pa
 from pydantic import Field
 
 from ayar.data.arrow_compute import pc
-from ayar.data.near_duplicates import find_near_duplicates
 from ayar.data.stage import Stage, split_by_reason, still_kept
 from ayar.data.tasks import TASKS
 from ayar.data.text_keys import row_texts, text_keys
 from ayar.data.validate import check_classes
 from ayar.errors import DataError
 from ayar.settings import Settings
+from ayar.text.near_duplicates import find_near_duplicates
 
 
 class QualitySettings(Settings):

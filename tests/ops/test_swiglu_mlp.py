@@ -21,8 +21,9 @@ def test_equals_float64_reference(backend_name: str, dtype: torch.dtype, rows: i
     dy = torch.randn(rows, 2, hidden, dtype=dtype)
 
     def ours(x: torch.Tensor, *factors: torch.Tensor) -> torch.Tensor:
-        adapters = [Adapter(*factors[:2], 0.5), None]
-        return swiglu_mlp(x, FrozenWeight.pack([gate, up]), FrozenWeight.pack([down]), adapters, Adapter(*factors[2:], 0.25))
+        a, b, c, d = factors
+        adapters = [Adapter(a, b, 0.5), None]
+        return swiglu_mlp(x, FrozenWeight.pack([gate, up]), FrozenWeight.pack([down]), adapters, Adapter(c, d, 0.25))
 
     def theirs(x: torch.Tensor, *factors: torch.Tensor) -> torch.Tensor:
         a, b, c, d = factors

@@ -1,6 +1,6 @@
 """Swaps our ops into a model that is loaded already."""
 
-from torch import nn
+from typing import Any
 
 from ayar.acceleration.attention import take_attention
 from ayar.acceleration.loss import take_loss
@@ -9,7 +9,7 @@ from ayar.acceleration.report import Accelerated
 from ayar.errors import ModelError
 
 
-def accelerate(model: nn.Module) -> Accelerated:
+def accelerate(model: Any) -> Accelerated:
     """Lets Ayar's ops compute a ``transformers`` causal language model, with or without a ``peft`` adapter; returns what was taken and left.
 
     Parameters, state_dict, ``save_pretrained``, ``generate`` and Trainer stay as they are; gradients go to peft's own parameters. Where a

@@ -16,7 +16,7 @@ from ayar.ops import attention
 NAME = "ayar"
 
 
-def take_attention(model: nn.Module, report: Accelerated) -> None:
+def take_attention(model: Any, report: Accelerated) -> None:
     """Sets the model's attention implementation. One switch for all its layers."""
     config = model.config
     reason = None

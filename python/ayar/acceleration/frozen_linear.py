@@ -31,13 +31,13 @@ class Packed:
         return torch.cat([torch.zeros(linear.out_features) if linear.bias is None else linear.bias.float() for linear in self.linears])
 
 
-def plain_linear(module: nn.Module) -> nn.Linear | None:
+def plain_linear(module: Any) -> nn.Linear | None:
     """The frozen weight's own module: the layer itself, or what peft has wrapped; None where it is no plain linear layer."""
     inner = getattr(module, "base_layer", module)
     return inner if type(inner) is nn.Linear else None
 
 
-def refusal(module: nn.Module) -> str | None:
+def refusal(module: Any) -> str | None:
     """Why a linear layer cannot be taken, None where it can."""
     linear = plain_linear(module)
     if linear is None:
@@ -55,7 +55,7 @@ def refusal(module: nn.Module) -> str | None:
     return None
 
 
-def is_plain_now(module: nn.Module, x: Tensor) -> bool:
+def is_plain_now(module: Any, x: Tensor) -> bool:
     """Whether our formula is what peft would compute at this moment: no merged weights, variants, hooks, several adapters, dropout, autocast."""
     linear = plain_linear(module)
     assert linear is not None
@@ -74,7 +74,7 @@ def is_plain_now(module: nn.Module, x: Tensor) -> bool:
     )
 
 
-def adapter_of(module: nn.Module) -> Adapter | None:
+def adapter_of(module: Any) -> Adapter | None:
     """The active adapter's own parameters: gradients go to them. None where there is none or adapters are disabled."""
     active = _active(module)
     if not active:
@@ -83,13 +83,13 @@ def adapter_of(module: nn.Module) -> Adapter | None:
     return Adapter(lora_A.float(), lora_B.float(), float(module.scaling[active[0]]))
 
 
-def _active(module: nn.Module) -> list[str]:
+def _active(module: Any) -> list[str]:
     if not hasattr(module, "lora_A") or module.disable_adapters:
         return []
     return [name for name in module.active_adapters if name in module.lora_A]
 
 
-def project(module: nn.Module, packed: Packed, x: Tensor) -> Tensor:
+def project(module: Any, packed: Packed, x: Tensor) -> Tensor:
     """x (..., in) → (..., out)."""
     y = lora_linear(x.reshape(-1, x.shape[-1]), packed.weight(), (adapter_of(module),))
     return y.view(*x.shape[:-1], y.shape[-1])

@@ -15,7 +15,7 @@ from ayar.ops import linear_cross_entropy
 IGNORED = -100
 
 
-def take_loss(model: nn.Module, report: Accelerated) -> None:
+def take_loss(model: Any, report: Accelerated) -> None:
     """The loss of a causal language model in training mode; evaluation and generation still get logits."""
     head, inner = getattr(model, "lm_head", None), getattr(model, "model", None)
     reason = None
@@ -33,7 +33,7 @@ def take_loss(model: nn.Module, report: Accelerated) -> None:
     report.take("loss", model, "linear_cross_entropy", _forward(model, model.forward, report.packed["lm_head"]))
 
 
-def _forward(model: nn.Module, original: Callable, head: Packed) -> Callable:
+def _forward(model: Any, original: Callable, head: Packed) -> Callable:
     from transformers.modeling_outputs import CausalLMOutputWithPast
 
     softcap = getattr(model.config, "final_logit_softcapping", None)

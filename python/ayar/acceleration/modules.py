@@ -24,7 +24,7 @@ def take_norms(model: nn.Module, report: Accelerated) -> None:
             report.take(name, module, "rms_norm", _norm_forward(module, offset))
 
 
-def _norm_refusal(module: nn.Module) -> str | None:
+def _norm_refusal(module: Any) -> str | None:
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor) or _eps(module) is None:
         return "it has no weight or no eps"
@@ -33,11 +33,11 @@ def _norm_refusal(module: nn.Module) -> str | None:
     return None
 
 
-def _eps(module: nn.Module) -> float | None:
+def _eps(module: Any) -> float | None:
     return getattr(module, "variance_epsilon", getattr(module, "eps", None))
 
 
-def _norm_offset(module: nn.Module) -> float | None:
+def _norm_offset(module: Any) -> float | None:
     """0 or 1, whichever gives what the module gives; None where neither does."""
     weight, eps = module.weight, _eps(module)
     assert eps is not None
@@ -50,7 +50,7 @@ def _norm_offset(module: nn.Module) -> float | None:
     return None
 
 
-def _norm_forward(module: nn.Module, offset: float) -> Callable[[Tensor], Tensor]:
+def _norm_forward(module: Any, offset: float) -> Callable[[Tensor], Tensor]:
     eps, original = float(_eps(module) or 0.0), module.forward
 
     def forward(hidden_states: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def take_mlps(model: nn.Module, report: Accelerated) -> None:
 _PROJECTIONS = ("gate_proj", "up_proj", "gate_up_proj", "down_proj")
 
 
-def _mlp_parts(module: nn.Module) -> tuple[list[nn.Module], Any] | None:
+def _mlp_parts(module: Any) -> tuple[list[nn.Module], Any] | None:
     if not hasattr(module, "down_proj"):
         return None
     activation = getattr(module, "act_fn", getattr(module, "activation_fn", None))
@@ -106,7 +106,7 @@ def _gated(activation: Any) -> Callable[[Tensor], Tensor] | None:
     return None
 
 
-def _mlp_forward(module: nn.Module, gate_up: list[nn.Module], gated: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _mlp_forward(module: Any, gate_up: list[nn.Module], gated: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     joined, down = Packed(*map(_linear, gate_up)), Packed(_linear(module.down_proj))
     original = module.forward
 
@@ -134,7 +134,7 @@ def take_linears(model: nn.Module, report: Accelerated) -> None:
             report.take(name, module, "lora_linear", _linear_forward(module, report.packed[name]))
 
 
-def _linear_forward(module: nn.Module, packed: Packed) -> Callable[..., Tensor]:
+def _linear_forward(module: Any, packed: Packed) -> Callable[..., Tensor]:
     original = module.forward
 
     def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -145,7 +145,7 @@ def _linear_forward(module: nn.Module, packed: Packed) -> Callable[..., Tensor]:
     return forward
 
 
-def _linear(module: nn.Module) -> nn.Linear:
+def _linear(module: Any) -> nn.Linear:
     linear = plain_linear(module)
     assert linear is not None
     return linear

@@ -108,7 +108,7 @@ class Decoder:
         longest = int(position_ids.max()) + 1 if position_ids.numel() else 0
         if longest > config.max_position_embeddings:
             raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {config.max_position_embeddings}.")
-        tables = {None: self._rotary.up_to(longest)}
+        tables: dict[int | None, tuple[Tensor, Tensor]] = {None: self._rotary.up_to(longest)}
         x = self._embedded(input_ids)
         for index, layer in enumerate(self._frozen.layers):
             adapters = self._layer_adapters[index] if self._adapters_are_on else _NO_ADAPTERS

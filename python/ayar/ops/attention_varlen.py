@@ -1,5 +1,7 @@
 """Causal attention over packed sequences for callers that hold query, key and value apart."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,6 @@ def attention_varlen(
                 f"attention_varlen: {name} {tuple(x.shape)} does not fit query {tuple(query.shape)} and key {tuple(key.shape)}"
             )
     tokens, heads, head_dim = query.shape
-    scale = head_dim**-0.5 if scale is None else scale
-    y = attention(torch.cat((query, key, value), 1), cu_seqlens, heads, key.shape[1], scale, None, window, softcap)
+    factor = 1 / math.sqrt(head_dim) if scale is None else scale
+    y = attention(torch.cat((query, key, value), 1), cu_seqlens, heads, key.shape[1], factor, None, window, softcap)
     return y.view(tokens, heads, head_dim)

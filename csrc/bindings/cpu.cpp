@@ -14,7 +14,9 @@
 #include "cpu/adamw.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/cross_entropy.hpp"
+#include "cpu/geglu.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/head_norm.hpp"
 #include "cpu/packed_weight.hpp"
 #include "cpu/peak.hpp"
 #include "cpu/rms_norm.hpp"
@@ -70,10 +72,14 @@ void bind_cpu(py::module_ module) {
   BIND_EACH_ISA(rms_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
   BIND_EACH_ISA(rms_norm_backward_input, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);
   BIND_EACH_ISA(rms_norm_backward_weight, "dy"_a, "x"_a, "rstd"_a, "dweight"_a);
+  BIND_EACH_ISA(head_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
+  BIND_EACH_ISA(head_norm_backward, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);
   BIND_EACH_ISA(rope_forward, "x"_a, "cos"_a, "sin"_a, "position_ids"_a, "num_rotated_heads"_a, "y"_a);
   BIND_EACH_ISA(rope_backward, "dy"_a, "cos"_a, "sin"_a, "position_ids"_a, "num_rotated_heads"_a, "dx"_a);
   BIND_EACH_ISA(swiglu_forward, "gate_up"_a, "y"_a);
   BIND_EACH_ISA(swiglu_backward, "dy"_a, "gate_up"_a, "dgate_up"_a);
+  BIND_EACH_ISA(geglu_forward, "gate_up"_a, "y"_a);
+  BIND_EACH_ISA(geglu_backward, "dy"_a, "gate_up"_a, "dgate_up"_a);
   BIND_EACH_ISA(adamw, "parameter"_a, "gradient"_a, "exp_avg"_a, "exp_avg_sq"_a, "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a,
                 "weight_decay"_a, "step"_a);
   BIND_EACH_ISA(square_sum, "x"_a);
@@ -83,8 +89,8 @@ void bind_cpu(py::module_ module) {
                 "scale"_a, "window"_a, "softcap"_a, "dqkv"_a);
   BIND_EACH_ISA(gather_rows, "x"_a, "positions"_a, "y"_a);
   BIND_EACH_ISA(add_rows, "y"_a, "positions"_a, "x"_a);
-  BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a);
-  BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a);
+  BIND_EACH_ISA(cross_entropy, "logits"_a, "targets"_a, "losses"_a, "softcap"_a = 0.0F);
+  BIND_EACH_ISA(cross_entropy_with_gradient, "logits"_a, "targets"_a, "losses"_a, "dlogits"_a, "softcap"_a = 0.0F);
   BIND_EACH_ISA(peak_gflops, "bf16"_a, "seconds"_a);
   BIND_EACH_ISA(linear_forward, "x"_a, "weight"_a, "y"_a);
   BIND_EACH_ISA(linear_backward_input, "dy"_a, "weight"_a, "dx"_a);

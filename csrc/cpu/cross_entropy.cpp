@@ -45,6 +45,32 @@ float sum_of_exponentials(float* logits, int64_t cols, float most) {
   return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]))[0];
 }
 
+// softcap · tanh(logit / softcap) in place; tanh(z) = 2 σ(2z) − 1.
+void cap(float* logits, int64_t cols, float softcap) {
+  const float inward = -2 / softcap;
+  for (int64_t c = 0; c < cols; c += kLanes) {
+    const int64_t count = cols - c < kLanes ? cols - c : kLanes;
+    const Floats capped = softcap * (2.0F / (1.0F + exp(load_last(logits + c, count) * inward)) - 1.0F);
+    __builtin_memcpy(logits + c, &capped, sizeof(float) * count);
+  }
+}
+
+// softmax(capped) − onehot, times the slope of the cap, 1 − (capped / softcap)²; the exponentials are computed a second time.
+template <class T>
+void write_capped_gradient(const float* capped, int64_t cols, float most, float sum, int64_t target, float softcap, T* dlogits) {
+  const float inward = 1 / softcap, log_sum = __builtin_logf(sum);
+  const auto slope = [&](auto z) __attribute__((always_inline)) { return 1.0F - (z * inward) * (z * inward); };
+  const float at_target = (__builtin_expf(capped[target] - most - log_sum) - 1) * slope(capped[target]);
+  for (int64_t c = 0; c < cols; c += kLanes) {
+    const int64_t count = cols - c < kLanes ? cols - c : kLanes;
+    const Floats z = load_last(capped + c, count);
+    T part[kLanes];
+    store_vector(part, exp2_of_softmax((z - most - log_sum) * kLog2E) * slope(z));
+    __builtin_memcpy(dlogits + c, part, sizeof(T) * count);
+  }
+  store(dlogits + target, at_target);
+}
+
 template <class T>
 void write_gradient(const float* e, int64_t cols, float reciprocal, int64_t target, T* dlogits) {
   const float at_target = e[target] * reciprocal - 1;
@@ -67,18 +93,19 @@ void check(const View& logits, const View& targets, const View& losses) {
 
 }  // namespace
 
-void cross_entropy(View logits, View targets, View losses) {
+void cross_entropy(View logits, View targets, View losses, float softcap) {
   check(logits, targets, losses);
   const int64_t* target = targets.data<int64_t>();
   float* loss = losses.data<float>();
   parallel_rows(logits.rows(), [&](int64_t r) {
     float* row = logits.row<float>(r);
+    if (softcap > 0) cap(row, logits.cols(), softcap);
     const float most = highest(row, logits.cols());
     loss[r] = __builtin_logf(sum_of_exponentials<false>(row, logits.cols(), most)) - (row[target[r]] - most);
   });
 }
 
-void cross_entropy_with_gradient(View logits, View targets, View losses, View dlogits) {
+void cross_entropy_with_gradient(View logits, View targets, View losses, View dlogits, float softcap) {
   check(logits, targets, losses);
   AYAR_REQUIRE(dlogits.rows() == logits.rows() && dlogits.cols() == logits.cols());
   const int64_t* target = targets.data<int64_t>();
@@ -86,9 +113,12 @@ void cross_entropy_with_gradient(View logits, View targets, View losses, View dl
   with_dtype(dlogits.dtype(), [&]<class T>(T) {
     parallel_rows(logits.rows(), [&](int64_t r) {
       float* row = logits.row<float>(r);
+      if (softcap > 0) cap(row, logits.cols(), softcap);
       const float most = highest(row, logits.cols()), below = row[target[r]] - most;
-      const float sum = sum_of_exponentials<true>(row, logits.cols(), most);
+      const float sum =
+          softcap > 0 ? sum_of_exponentials<false>(row, logits.cols(), most) : sum_of_exponentials<true>(row, logits.cols(), most);
       loss[r] = __builtin_logf(sum) - below;
+      if (softcap > 0) return write_capped_gradient(row, logits.cols(), most, sum, target[r], softcap, dlogits.row<T>(r));
       write_gradient(row, logits.cols(), 1 / sum, target[r], dlogits.row<T>(r));
     });
   });

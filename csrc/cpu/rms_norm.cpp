@@ -1,34 +1,9 @@
 #include "cpu/rms_norm.hpp"
 
-#include <cmath>
-
 #include "core/thread_pool.hpp"
+#include "cpu/rms_row.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
-namespace {
-
-template <class T>
-float forward_row(const T* x, const float* weight, float eps, int64_t cols, T* y) {
-  float square_sum = 0;
-#pragma omp simd reduction(+ : square_sum)  // strict IEEE order would keep this sum scalar
-  for (int64_t c = 0; c < cols; ++c) square_sum += load(x + c) * load(x + c);
-  const float rstd = 1 / __builtin_sqrtf(square_sum / static_cast<float>(cols) + eps);
-#pragma omp simd
-  for (int64_t c = 0; c < cols; ++c) store(y + c, load(x + c) * rstd * weight[c]);
-  return rstd;
-}
-
-template <class T>
-void backward_row(const T* dy, const T* x, const float* weight, float rstd, int64_t cols, T* dx) {
-  float projection = 0;
-#pragma omp simd reduction(+ : projection)
-  for (int64_t c = 0; c < cols; ++c) projection += load(dy + c) * weight[c] * load(x + c);
-  const float pull = projection / static_cast<float>(cols) * rstd * rstd;
-#pragma omp simd
-  for (int64_t c = 0; c < cols; ++c) store(dx + c, rstd * (load(dy + c) * weight[c] - load(x + c) * pull));
-}
-
-}  // namespace
 
 void rms_norm_forward(View x, View weight, float eps, View y, View rstd) {
   AYAR_REQUIRE(weight.size() == x.cols() && rstd.size() == x.rows());
@@ -36,7 +11,7 @@ void rms_norm_forward(View x, View weight, float eps, View y, View rstd) {
   const float* scale = weight.data<float>();
   float* reciprocal = rstd.data<float>();
   with_dtype(x.dtype(), [&]<class T>(T) {
-    parallel_rows(x.rows(), [&](int64_t r) { reciprocal[r] = forward_row(x.row<T>(r), scale, eps, x.cols(), y.row<T>(r)); });
+    parallel_rows(x.rows(), [&](int64_t r) { reciprocal[r] = norm_row(x.row<T>(r), scale, eps, x.cols(), y.row<T>(r)); });
   });
 }
 
@@ -46,7 +21,7 @@ void rms_norm_backward_input(View dy, View x, View weight, View rstd, View dx) {
   const float* scale = weight.data<float>();
   const float* reciprocal = rstd.data<float>();
   with_dtype(x.dtype(), [&]<class T>(T) {
-    parallel_rows(x.rows(), [&](int64_t r) { backward_row(dy.row<T>(r), x.row<T>(r), scale, reciprocal[r], x.cols(), dx.row<T>(r)); });
+    parallel_rows(x.rows(), [&](int64_t r) { norm_row_backward(dy.row<T>(r), x.row<T>(r), scale, reciprocal[r], x.cols(), dx.row<T>(r)); });
   });
 }
 

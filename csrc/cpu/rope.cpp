@@ -27,7 +27,8 @@ void rotate(View x, View cos, View sin, View position_ids, int64_t num_rotated_h
   const int64_t heads = tokens > 0 ? x.rows() / tokens : 0;
   const int64_t half = cos.cols();
   const int32_t* position = position_ids.data<int32_t>();
-  AYAR_REQUIRE(x.rows() == tokens * heads && x.cols() == 2 * half && x.is_contiguous());
+  const int64_t head_dim = x.cols(), still = head_dim - 2 * half;  // dimensions of a head that are not rotated
+  AYAR_REQUIRE(x.rows() == tokens * heads && still >= 0 && x.is_contiguous());
   AYAR_REQUIRE(y.rows() == x.rows() && y.cols() == x.cols() && y.dtype() == x.dtype() && y.is_contiguous());
   AYAR_REQUIRE(sin.rows() == cos.rows() && sin.cols() == half && cos.dtype() == DType::float32 && sin.dtype() == DType::float32);
   AYAR_REQUIRE(tokens == 0 || (num_rotated_heads >= 0 && num_rotated_heads <= heads));
@@ -38,9 +39,13 @@ void rotate(View x, View cos, View sin, View position_ids, int64_t num_rotated_h
       const float* s = sin.row<float>(position[t]);
       const T* from = x.row<T>(t * heads);
       T* to = y.row<T>(t * heads);
-      for (int64_t h = 0; h < num_rotated_heads; ++h) rotate_head(from + h * 2 * half, c, s, direction, half, to + h * 2 * half);
-      const int64_t turned = num_rotated_heads * 2 * half;
-      __builtin_memcpy(to + turned, from + turned, sizeof(T) * (heads * 2 * half - turned));
+      for (int64_t h = 0; h < num_rotated_heads; ++h) {
+        rotate_head(from + h * head_dim, c, s, direction, half, to + h * head_dim);
+        const int64_t turned = h * head_dim + 2 * half;
+        if (still > 0) __builtin_memcpy(to + turned, from + turned, sizeof(T) * still);
+      }
+      const int64_t turned = num_rotated_heads * head_dim;
+      __builtin_memcpy(to + turned, from + turned, sizeof(T) * (heads * head_dim - turned));
     });
   });
 }

@@ -12,6 +12,7 @@ __version__ = version("ayar")
 # train, evaluate and report are packages here, so those functions are reached as ayar.pipeline.train and so on.
 _LAZY = {  # imported on first use, so that `import ayar` and `ayar --help` stay quick
     "Recipe": "ayar.recipe",
+    "accelerate": "ayar.acceleration",
     **dict.fromkeys(("run", "prepare", "inspect", "estimate", "export", "doctor"), "ayar.pipeline"),
 }
 __all__ = [*_LAZY, "__version__"]

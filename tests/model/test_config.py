@@ -3,9 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
 from ayar.errors import ModelError
 from ayar.model.config import ModelConfig
+from ayar.model.families import FAMILIES
+from ayar.model.rope_scaling import Linear
+from ayar.model.rotary import Rotation
 
 FIELDS: dict[str, Any] = {
     "model_type": "llama",
@@ -26,32 +30,77 @@ def read(folder: Path, **changes: Any) -> ModelConfig:
 def test_defaults_are_those_of_the_family(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert (config.num_key_value_heads, config.head_dim, config.max_position_embeddings) == (4, 12, 2048)
-    assert (config.rope_theta, config.rms_norm_eps, config.tie_word_embeddings) == (10000.0, 1e-6, False)
+    assert (config.rotation, config.rms_norm_eps, config.tie_word_embeddings) == (Rotation(10000.0, 12), 1e-6, False)
     assert (config.attention_bias, config.attention_output_bias, config.mlp_bias) == (False, False, False)
-    assert read(tmp_path, model_type="qwen2").attention_bias
-    assert not read(tmp_path, model_type="qwen2").attention_output_bias
+    qwen2 = read(tmp_path, model_type="qwen2", num_key_value_heads=2)
+    assert (qwen2.attention_bias, qwen2.attention_output_bias) == (True, False)
     assert read(tmp_path, attention_bias=True).attention_output_bias
+    gemma = read(tmp_path, model_type="gemma2")
+    assert (gemma.head_dim, gemma.tie_word_embeddings, gemma.attention_scale, gemma.final_logit_softcapping) == (256, True, 1 / 16, 30.0)
+    assert read(tmp_path, model_type="phi3").rms_norm_eps == 1e-5
 
 
-def test_a_sliding_window_shortens_the_context(tmp_path: Path) -> None:
-    assert read(tmp_path, model_type="mistral", max_position_embeddings=900, sliding_window=100).max_position_embeddings == 100
-    assert read(tmp_path, model_type="qwen2", max_position_embeddings=900, sliding_window=100).max_position_embeddings == 900
-    used = read(tmp_path, model_type="qwen2", max_position_embeddings=900, sliding_window=100, use_sliding_window=True)
-    assert used.max_position_embeddings == 100
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_family_leaves_out_means_what_it_means_to_transformers(tmp_path: Path, family: str) -> None:
+    sizes = {"vocab_size": 97, "hidden_size": 64, "intermediate_size": 80, "num_hidden_layers": 12, "num_attention_heads": 32}
+    config = read(tmp_path, model_type=family, **sizes)
+    theirs = AutoConfig.for_model(family, **sizes)
+    for name in ("num_key_value_heads", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings"):
+        assert getattr(config, name) == getattr(theirs, name), name
+    assert config.head_dim == (getattr(theirs, "head_dim", None) or 2)
+    kinds = getattr(theirs, "layer_types", ["sliding_attention"] * 12)
+    window = getattr(theirs, "sliding_window", None)
+    assert config.windows == tuple(window if kind == "sliding_attention" else None for kind in kinds)
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3"])
+def test_every_field_that_transformers_writes_is_known(tmp_path: Path, family: str) -> None:
+    AutoConfig.for_model(family).save_pretrained(tmp_path)
+    assert ModelConfig.from_folder(tmp_path).model_type == family
+
+
+def test_windows_are_read_as_each_family_means_them(tmp_path: Path) -> None:
+    def windows(family: str, **changes: Any) -> tuple[int | None, ...]:
+        return read(tmp_path, model_type=family, num_key_value_heads=2, num_hidden_layers=4, **changes).windows
+
+    assert windows("llama") == (None,) * 4
+    assert windows("mistral", sliding_window=100) == (100,) * 4
+    assert windows("mistral", sliding_window=None) == (None,) * 4
+    assert windows("qwen2", sliding_window=100) == (None,) * 4
+    assert windows("qwen2", sliding_window=100, use_sliding_window=True, max_window_layers=3) == (None, None, None, 100)
+    assert windows("gemma2", sliding_window=9) == (9, None, 9, None)
+    assert windows("gemma3_text", sliding_window=9, sliding_window_pattern=3) == (9, 9, None, 9)
+    kinds = ["full_attention", "sliding_attention", "full_attention", "full_attention"]
+    assert windows("gemma3_text", sliding_window=9, layer_types=kinds) == (None, 9, None, None)
 
 
 def test_both_spellings_of_rope_are_read(tmp_path: Path) -> None:
-    assert read(tmp_path, rope_theta=500.0).rope_theta == 500.0
-    assert read(tmp_path, rope_parameters={"rope_theta": 600.0, "rope_type": "default"}).rope_theta == 600.0
-    old = read(tmp_path, rope_theta=500.0, rope_scaling={"type": "linear", "factor": 2.0}).rope_scaling
-    assert old is not None
-    assert (old.kind, old.factor) == ("linear", 2.0)
+    assert read(tmp_path, rope_theta=500.0).rotation.theta == 500.0
+    assert read(tmp_path, rope_parameters={"rope_theta": 600.0, "rope_type": "default"}).rotation.theta == 600.0
+    assert read(tmp_path, rope_theta=500.0, rope_scaling={"type": "linear", "factor": 2.0}).rotation.scaling == Linear(2.0)
+
+
+def test_local_layers_of_gemma3_have_a_base_of_their_own(tmp_path: Path) -> None:
+    old = {"rope_theta": 5000.0, "rope_local_base_freq": 70.0, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}
+    config = read(tmp_path, model_type="gemma3_text", head_dim=16, **old)
+    assert config.rotation == Rotation(5000.0, 16, Linear(8.0))
+    assert config.local_rotation == Rotation(70.0, 16)
+
+
+def test_longrope_ends_with_the_context_of_its_short_factors(tmp_path: Path) -> None:
+    scaling = {"type": "longrope", "short_factor": [1.0] * 6, "long_factor": [2.0] * 6}
+    config = read(tmp_path, model_type="phi3", max_position_embeddings=900, original_max_position_embeddings=300, rope_scaling=scaling)
+    assert config.max_position_embeddings == 300
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("model_type", "qwen3"),
+        ("model_type", "mamba"),
+        ("an_unheard_of_field", 1),
+        ("sliding_window", 100),
+        ("layer_types", ["full_attention"] * 3),
+        ("attention_dropout", 0.1),
         ("model_type", "absent"),
         ("hidden_act", "gelu"),
         ("quantization_config", {"bits": 4}),
@@ -64,7 +113,9 @@ def test_both_spellings_of_rope_are_read(tmp_path: Path) -> None:
         ("head_dim", 7),
         ("rms_norm_eps", 0),
         ("rope_theta", -1),
-        ("rope_scaling", {"rope_type": "yarn", "factor": 4.0}),
+        ("rope_scaling", {"rope_type": "spiral", "factor": 4.0}),
+        ("rope_scaling", {"rope_type": "linear"}),
+        ("rope_scaling", {"rope_type": "yarn", "factor": 4.0, "strange": 1}),
         ("rope_scaling", {"rope_type": "llama3", "factor": 4.0}),
         ("rope_parameters", {"rope_theta": 1e4, "partial_rotary_factor": 0.5}),
     ],

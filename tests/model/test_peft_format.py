@@ -24,14 +24,30 @@ def tuned(folder: Path, **changes: object) -> Decoder:
 
 
 @pytest.mark.filterwarnings("error::UserWarning")  # PEFT warns of keys that are missing
-@pytest.mark.parametrize("changes", [{}, {"target_modules": ("q_proj", "down_proj")}, {"layers": (1,)}, {"rank": 1, "alpha": 0.5}], ids=str)
-def test_peft_loads_what_was_saved(tmp_path: Path, changes: dict) -> None:
-    write_model(tmp_path / "model", "qwen2")
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("qwen2", {}),
+        ("qwen2", {"target_modules": ("q_proj", "down_proj")}),
+        ("qwen2", {"layers": (1,)}),
+        ("qwen2", {"rank": 1, "alpha": 0.5}),
+        ("qwen3", {}),
+        ("gemma2", {}),
+        ("gemma3_text", {}),
+        ("phi3", {}),
+        ("phi3", {"target_modules": ("gate_up_proj",)}),
+    ],
+    ids=str,
+)
+def test_peft_loads_what_was_saved(tmp_path: Path, family: str, changes: dict) -> None:
+    write_model(tmp_path / "model", family)
     decoder = tuned(tmp_path / "model", **changes)
     peft_format.save(tmp_path / "adapter", decoder.trainable_parameters(), tmp_path / "model")
     base = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"]
     assert Path(base).is_absolute()
-    theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), str(tmp_path / "adapter"))
+    how = "eager" if family.startswith("gemma") else "sdpa"
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation=how)
+    theirs = PeftModel.from_pretrained(model, str(tmp_path / "adapter"))
     assert sum("lora_A" in name for name, _ in theirs.named_parameters()) == len(list(decoder.trainable_parameters().places()))
     with torch.no_grad():
         torch.testing.assert_close(decoder.logits(packed(SEQUENCES)), logits_one_by_one(theirs, SEQUENCES), atol=2e-4, rtol=2e-4)

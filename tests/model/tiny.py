@@ -36,8 +36,62 @@ FAMILIES: dict[str, dict[str, Any]] = {
         },
     },
     "linear-rope": {"model_type": "llama", "rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}},
-    "mistral": {"head_dim": 16, "sliding_window": None},
+    "dynamic-rope": {"model_type": "llama", "rope_parameters": {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}},
+    "mistral": {"head_dim": 16, "sliding_window": 7},
+    "mistral-no-window": {"model_type": "mistral", "sliding_window": None},
     "qwen2": {"tie_word_embeddings": True},
+    "qwen2-windows-yarn": {
+        "model_type": "qwen2",
+        "use_sliding_window": True,
+        "sliding_window": 9,
+        "max_window_layers": 1,
+        "rope_parameters": {
+            "rope_type": "yarn",
+            "rope_theta": 10000.0,
+            "factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    },
+    "qwen3": {"head_dim": 16, "tie_word_embeddings": False},
+    "qwen3-biased-windows": {
+        "model_type": "qwen3",
+        "head_dim": 8,
+        "attention_bias": True,
+        "use_sliding_window": True,
+        "sliding_window": 5,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    },
+    "gemma2": {
+        "head_dim": 16,
+        "sliding_window": 6,
+        "query_pre_attn_scalar": 20,
+        "attn_logit_softcapping": 3.0,
+        "final_logit_softcapping": 2.0,
+    },
+    "gemma3_text": {
+        "head_dim": 16,
+        "sliding_window": 6,
+        "query_pre_attn_scalar": 20,
+        "sliding_window_pattern": 2,
+        "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 4.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
+        },
+    },
+    "phi3": {"sliding_window": 11},
+    "phi3-partial-longrope": {
+        "model_type": "phi3",
+        "head_dim": 16,
+        "hidden_size": 64,
+        "original_max_position_embeddings": 64,
+        "rope_parameters": {
+            "rope_type": "longrope",
+            "rope_theta": 10000.0,
+            "partial_rotary_factor": 0.75,
+            "short_factor": [1.0, 1.1, 1.3, 1.7, 2.0, 2.5],
+            "long_factor": [1.0, 2.0, 4.0, 5.0, 6.0, 7.0],
+        },
+    },
 }
 
 
@@ -45,10 +99,12 @@ def write_model(folder: Path, family: str = "llama", seed: int = 0, **changes: A
     """Writes a random fp32 checkpoint and returns the model that transformers made of it. Norms and biases are random too."""
     fields = {"model_type": family, **SIZES, **FAMILIES[family], **changes}
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(fields.pop("model_type"), **fields), attn_implementation="sdpa")
+    is_gemma = fields["model_type"].startswith("gemma")  # its norms scale by 1 + weight; it needs eager attention for the soft cap
+    config = AutoConfig.for_model(fields.pop("model_type"), **fields)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager" if is_gemma else "sdpa")
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
-            torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
+            torch.nn.init.normal_(parameter, mean=float("norm" in name and not is_gemma), std=0.2)
         else:
             torch.nn.init.normal_(parameter, std=0.15)
     model.eval().save_pretrained(folder)

@@ -47,19 +47,22 @@ def random_case(tokens: int, hidden_size: int, vocab_size: int, pairs: int, dtyp
     hidden_size=st.integers(1, 70),
     vocab_size=st.integers(1, 300),
     pairs=st.integers(0, 40),
+    softcap=st.sampled_from([None, None, 0.7, 30.0]),
     seed=st.integers(0, 2**31),
 )
-@example(tokens=1, hidden_size=1, vocab_size=1, pairs=1, seed=0)
-@example(tokens=5, hidden_size=8, vocab_size=64, pairs=1, seed=0)
+@example(tokens=1, hidden_size=1, vocab_size=1, pairs=1, softcap=None, seed=0)
+@example(tokens=5, hidden_size=8, vocab_size=64, pairs=1, softcap=2.0, seed=0)
 def test_equals_float64_reference(
-    backend_name: str, dtype: torch.dtype, tokens: int, hidden_size: int, vocab_size: int, pairs: int, seed: int
+    backend_name: str, dtype: torch.dtype, tokens: int, hidden_size: int, vocab_size: int, pairs: int, softcap: float | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
     hidden, weight, positions, targets = random_case(tokens, hidden_size, vocab_size, pairs, dtype)
     dloss = torch.randn(())
     with backend.use(backend_name):
-        got = value_and_grads(linear_cross_entropy, (hidden, FrozenWeight.pack([weight]), positions, targets), dloss)
-    want = value_and_grads(linear_cross_entropy_reference, (double(hidden), weight.double(), positions, targets), dloss.double())
+        got = value_and_grads(linear_cross_entropy, (hidden, FrozenWeight.pack([weight]), positions, targets, None, softcap), dloss)
+    want = value_and_grads(
+        linear_cross_entropy_reference, (double(hidden), weight.double(), positions, targets, None, softcap), dloss.double()
+    )
     assert_close(got, want, dloss, TOLERANCE[dtype])
 
 
@@ -112,13 +115,15 @@ def test_only_labelled_rows_get_a_gradient(backend_name: str) -> None:
 
 
 @each_backend
-def test_loss_without_gradient_is_the_same(backend_name: str) -> None:
+@pytest.mark.parametrize("softcap", [None, 4.0])
+def test_loss_without_gradient_is_the_same(backend_name: str, softcap: float | None) -> None:
     torch.manual_seed(0)
     hidden, weight, positions, targets = random_case(20, 24, 333, 30, torch.bfloat16)
     head = FrozenWeight.pack([weight])
     with backend.use(backend_name):
         assert torch.equal(
-            linear_cross_entropy(hidden, head, positions, targets), linear_cross_entropy(hidden.detach(), head, positions, targets)
+            linear_cross_entropy(hidden, head, positions, targets, None, softcap),
+            linear_cross_entropy(hidden.detach(), head, positions, targets, None, softcap),
         )
 
 

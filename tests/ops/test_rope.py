@@ -28,15 +28,22 @@ def angles(positions: int, half: int) -> tuple[Tensor, Tensor]:
 
 @each_backend
 @each_dtype
-@given(tokens=st.integers(0, 9), heads=st.integers(1, 5), half=st.integers(1, 40), rotated=st.integers(0, 5), seed=st.integers(0, 2**31))
+@given(
+    tokens=st.integers(0, 9),
+    heads=st.integers(1, 5),
+    half=st.integers(1, 40),
+    still=st.sampled_from([0, 0, 1, 24]),
+    rotated=st.integers(0, 5),
+    seed=st.integers(0, 2**31),
+)
 def test_equals_float64_reference(
-    backend_name: str, dtype: torch.dtype, tokens: int, heads: int, half: int, rotated: int, seed: int
+    backend_name: str, dtype: torch.dtype, tokens: int, heads: int, half: int, still: int, rotated: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    qkv = torch.randn(tokens, heads, 2 * half).to(dtype).requires_grad_()
+    qkv = torch.randn(tokens, heads, 2 * half + still).to(dtype).requires_grad_()
     cos, sin = angles(50, half)
     position_ids = torch.randint(0, 50, (tokens,), dtype=torch.int32)
-    dy = torch.randn(tokens, heads, 2 * half, dtype=dtype)
+    dy = torch.randn(tokens, heads, 2 * half + still, dtype=dtype)
     inputs = (cos, sin, position_ids, min(rotated, heads))
     with backend.use(backend_name):
         got = value_and_grads(rope, (qkv, *inputs), dy)
@@ -75,8 +82,10 @@ def test_is_the_rotation_of_llama() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"qkv": torch.ones(3, 2, 7)}, "even head_dim"),
+        ({"qkv": torch.ones(3, 2, 7)}, "must both be"),
+        ({"qkv": torch.ones(6, 8)}, "must be"),
         ({"cos": torch.ones(5, 3)}, "must both be"),
+        ({"cos": torch.ones(5, 0), "sin": torch.ones(5, 0)}, "must both be"),
         ({"position_ids": torch.zeros(3, dtype=torch.int64)}, "int32"),
         ({"position_ids": torch.tensor([0, 5, 1], dtype=torch.int32)}, "between 0 and 4"),
         ({"position_ids": torch.tensor([0, -1, 1], dtype=torch.int32)}, "between 0 and 4"),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from pydantic import Field
@@ -13,8 +13,8 @@ from ayar.model.config import ModelConfig
 from ayar.ops import Adapter
 from ayar.settings import Settings
 
-TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-TARGET_MODULES: tuple[TargetModule, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+TargetModule = Literal["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj", "down_proj"]
+TARGET_MODULES: tuple[TargetModule, ...] = get_args(TargetModule)
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
 
 
@@ -25,8 +25,10 @@ class LoraSettings(Settings):
     alpha: float = Field(
         default=32.0, gt=0, description="the adapter is scaled by alpha / rank; keep it when the rank changes, so the learning rate stays"
     )
-    target_modules: tuple[TargetModule, ...] = Field(
-        default=TARGET_MODULES, min_length=1, description="projections that get an adapter, in every layer"
+    target_modules: Literal["all"] | tuple[TargetModule, ...] = Field(
+        default="all",
+        min_length=1,
+        description='projections that get an adapter in every layer: "all" that the model has, or a list of names',
     )
     layers: Literal["all"] | int | tuple[int, ...] = Field(
         default="all",
@@ -43,6 +45,14 @@ class LoraSettings(Settings):
             raise ModelError(f"lora.layers: {self.layers} does not fit a model of {num_hidden_layers} layers.")
         return tuple(sorted(set(wanted)))
 
+    def modules(self, config: ModelConfig) -> tuple[TargetModule, ...]:
+        """Which projections, in the model's order. Raises ModelError where the model has no such module."""
+        own = module_shapes(config)
+        for name in own if self.target_modules == "all" else self.target_modules:
+            if name not in own:
+                raise ModelError(f"lora.target_modules: {name} is no module of a {config.model_type} model; it has {', '.join(own)}.")
+        return tuple(name for name in own if self.target_modules == "all" or name in self.target_modules)
+
 
 class Place(NamedTuple):
     """Where an adapter sits."""
@@ -53,23 +63,35 @@ class Place(NamedTuple):
     @property
     def path(self) -> str:
         """The module's path in a transformers checkpoint."""
-        block = "mlp" if self.module in ("gate_proj", "up_proj", "down_proj") else "self_attn"
-        return f"model.layers.{self.layer}.{block}.{self.module}"
+        return f"model.layers.{self.layer}.{module_path(self.module)}"
+
+
+def module_path(module: TargetModule) -> str:
+    """Where a layer of a transformers checkpoint has the module."""
+    return f"{'mlp' if module in ('gate_proj', 'up_proj', 'gate_up_proj', 'down_proj') else 'self_attn'}.{module}"
+
+
+def qkv_modules(config: ModelConfig) -> tuple[TargetModule, ...]:
+    """The modules whose outputs, side by side, are queries, keys and values."""
+    return ("qkv_proj",) if config.has_fused_projections else ("q_proj", "k_proj", "v_proj")
+
+
+def gate_up_modules(config: ModelConfig) -> tuple[TargetModule, ...]:
+    """The modules whose outputs, side by side, are gate and up."""
+    return ("gate_up_proj",) if config.has_fused_projections else ("gate_proj", "up_proj")
 
 
 def module_shapes(config: ModelConfig) -> dict[TargetModule, tuple[int, int]]:
-    """(out, in) of each projection."""
+    """(out, in) of each projection, in the order in which a layer uses them."""
     hidden, feed = config.hidden_size, config.intermediate_size
-    query, key, value = config.qkv_splits
-    return {
-        "q_proj": (query, hidden),
-        "k_proj": (key, hidden),
-        "v_proj": (value, hidden),
-        "o_proj": (hidden, query),
-        "gate_proj": (feed, hidden),
-        "up_proj": (feed, hidden),
-        "down_proj": (hidden, feed),
-    }
+    splits, query = config.qkv_splits, config.qkv_splits[0]
+    qkv, gate_up = qkv_modules(config), gate_up_modules(config)
+    shapes: dict[TargetModule, tuple[int, int]] = {}
+    shapes |= {name: (out, hidden) for name, out in zip(qkv, splits if len(qkv) == 3 else (sum(splits),), strict=True)}
+    shapes["o_proj"] = (hidden, query)
+    shapes |= {name: (2 * feed // len(gate_up), hidden) for name in gate_up}
+    shapes["down_proj"] = (hidden, feed)
+    return shapes
 
 
 class AdapterParameters:
@@ -81,8 +103,8 @@ class AdapterParameters:
     def __init__(self, config: ModelConfig, settings: LoraSettings, seed: int = 0) -> None:
         self.settings, self.scaling = settings, settings.alpha / settings.rank
         shapes = module_shapes(config)
-        modules: list[TargetModule] = [module for module in TARGET_MODULES if module in settings.target_modules]
-        places = [Place(layer, module) for layer in settings.layer_indices(config.num_hidden_layers) for module in modules]
+        self.modules = settings.modules(config)
+        places = [Place(layer, module) for layer in settings.layer_indices(config.num_hidden_layers) for module in self.modules]
         sizes = {place: _sizes(shapes[place.module], settings.rank) for place in places}
         total = sum(_aligned(math.prod(shape)) for pair in sizes.values() for shape in pair)
         self.values, self.gradients = torch.zeros(total), torch.zeros(total)

@@ -1,6 +1,5 @@
-"""A Llama-family decoder over packed rows, with frozen weights and LoRA adapters. Shapes: T rows, H hidden, V vocabulary."""
+"""A decoder of any family in ``families.py`` over packed rows, with frozen weights and LoRA adapters. Shapes: T rows, H hidden, V vocabulary."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from torch import Tensor
 
 from ayar.errors import ModelError
 from ayar.model import loading, peft_format
-from ayar.model.adapters import AdapterParameters, LoraSettings
+from ayar.model.adapters import AdapterParameters, LoraSettings, gate_up_modules, qkv_modules
 from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer
 from ayar.model.rotary import RotaryTable
-from ayar.ops import Adapter, FrozenWeight, attention, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
+from ayar.ops import Adapter, FrozenWeight, attention, geglu, head_norm, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
 from ayar.ops.recompute import recomputed
 
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
@@ -40,8 +39,10 @@ class Decoder:
     def __init__(self, config: ModelConfig, frozen: loading.FrozenParts, adapters: AdapterParameters | None, dtype: torch.dtype) -> None:
         self.config, self.dtype, self.adapters = config, dtype, adapters
         self._frozen = frozen
-        self._rotary = RotaryTable(config.head_dim, config.rope_theta, config.rope_scaling)
-        self._layer_adapters = [_adapters_of(adapters, layer) for layer in range(config.num_hidden_layers)]
+        self._rotary = RotaryTable(config.rotation)
+        self._local_rotary = self._rotary if config.local_rotation == config.rotation else RotaryTable(config.local_rotation)
+        self._gated = swiglu if config.gate == "silu" else geglu
+        self._layer_adapters = [_adapters_of(adapters, config, layer) for layer in range(config.num_hidden_layers)]
         self._adapters_are_on = True
 
     @staticmethod
@@ -85,7 +86,8 @@ class Decoder:
         # Above its attention, the last layer works on trained rows only: nothing else reads the others.
         rows, positions = torch.unique(positions, return_inverse=True)
         hidden = self._packed(batch, rows if rows.numel() < len(batch.input_ids) else None)
-        return linear_cross_entropy(hidden, self._frozen.head, positions, targets, _tensor(batch.weights, torch.float32))
+        weights, softcap = _tensor(batch.weights, torch.float32), self.config.final_logit_softcapping
+        return linear_cross_entropy(hidden, self._frozen.head, positions, targets, weights, softcap)
 
     def hidden_states(self, batch: PackedBatch) -> Tensor:
         """(T, H) after the final norm."""
@@ -97,7 +99,8 @@ class Decoder:
 
     def project(self, hidden: Tensor) -> Tensor:
         """Hidden states after the final norm (P, H) -> logits (P, V)."""
-        return lora_linear(hidden, self._frozen.head)
+        logits, softcap = lora_linear(hidden, self._frozen.head), self.config.final_logit_softcapping
+        return logits if softcap is None else (logits.float() / softcap).tanh().mul(softcap).to(logits.dtype)
 
     def run(self, input_ids: Tensor, position_ids: Tensor, attend: Attend, rows: Tensor | None = None) -> Tensor:
         """Hidden states after the final norm, with ``attend`` in place of attention (a cache, for one). rows: only these."""
@@ -105,23 +108,44 @@ class Decoder:
         longest = int(position_ids.max()) + 1 if position_ids.numel() else 0
         if longest > config.max_position_embeddings:
             raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {config.max_position_embeddings}.")
-        cos, sin = self._rotary.up_to(longest)
-        x = self._frozen.embedding[input_ids.long()].to(self.dtype)
-        heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+        tables: dict[int | None, tuple[Tensor, Tensor]] = {None: self._rotary.up_to(longest)}
+        x = self._embedded(input_ids)
         for index, layer in enumerate(self._frozen.layers):
             adapters = self._layer_adapters[index] if self._adapters_are_on else _NO_ADAPTERS
-            qkv = self._normed_linear(x, layer.input_norm, layer.qkv, adapters.qkv)
-            qkv = rope(qkv.view(-1, heads + 2 * kv_heads, config.head_dim), cos, sin, position_ids, heads + kv_heads)
-            mixed = attend(index, qkv)
+            window = config.windows[index]
+            if window not in tables:
+                tables[window] = self._local_rotary.up_to(longest)
+            mixed = attend(index, self._queries_keys_values(x, layer, adapters, tables[window], position_ids))
             if rows is not None and index == config.num_hidden_layers - 1:
                 x, mixed = x[rows], mixed[rows]
-            x = lora_linear(mixed, layer.o, adapters.o).add_(x)  # into the product's own memory
-            x = self._feed_forward(x, layer, adapters).add_(x)
+            x = self._added(lora_linear(mixed, layer.o, adapters.o), layer.post_attention_norm, x)
+            x = self._added(self._feed_forward(x, layer, adapters), layer.post_mlp_norm, x)
         return rms_norm(x, self._frozen.norm, config.rms_norm_eps)
 
+    def _embedded(self, input_ids: Tensor) -> Tensor:
+        x = self._frozen.embedding[input_ids.long()].to(self.dtype)
+        scale = self.config.embedding_scale
+        return x if scale == 1 else x * torch.tensor(scale, dtype=self.dtype)  # the scale is rounded too, as in training
+
+    def _queries_keys_values(
+        self, x: Tensor, layer: Layer, adapters: _LayerAdapters, table: tuple[Tensor, Tensor], position_ids: Tensor
+    ) -> Tensor:
+        """(T, heads + 2 kv heads, head_dim), queries and keys rotated."""
+        config = self.config
+        turned = config.num_attention_heads + config.num_key_value_heads
+        qkv = self._normed_linear(x, layer.attention_norm, layer.qkv, adapters.qkv)
+        qkv = qkv.view(-1, turned + config.num_key_value_heads, config.head_dim)
+        if layer.head_norm is not None:
+            qkv = head_norm(qkv, layer.head_norm, config.rms_norm_eps)
+        return rope(qkv, *table, position_ids, turned)
+
+    def _added(self, y: Tensor, norm: Tensor | None, x: Tensor) -> Tensor:
+        """The residual stream x with a block's output, which some families norm first; in the memory of that output."""
+        return (y if norm is None else rms_norm(y, norm, self.config.rms_norm_eps)).add_(x)
+
     def _feed_forward(self, x: Tensor, layer: Layer, adapters: _LayerAdapters) -> Tensor:
-        gate_up = self._normed_linear(x, layer.post_attention_norm, layer.gate_up, adapters.gate_up)
-        with recomputed(swiglu(gate_up), lambda: swiglu(gate_up)) as activated:
+        gate_up = self._normed_linear(x, layer.mlp_norm, layer.gate_up, adapters.gate_up)
+        with recomputed(self._gated(gate_up), lambda: self._gated(gate_up)) as activated:
             return lora_linear(activated, layer.down, adapters.down)
 
     def _normed_linear(self, x: Tensor, norm: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None]) -> Tensor:
@@ -132,20 +156,20 @@ class Decoder:
     def _packed(self, batch: PackedBatch, rows: Tensor | None) -> Tensor:
         cu_seqlens, parents = _tensor(batch.cu_seqlens, torch.int32), _tensor(batch.parents, torch.int32)
         heads, kv_heads = self.config.num_attention_heads, self.config.num_key_value_heads
-        scale = 1 / math.sqrt(self.config.head_dim)
+        scale, softcap = self.config.attention_scale, self.config.attn_logit_softcapping
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            return attention(qkv, cu_seqlens, heads, kv_heads, scale, parents)
+            return attention(qkv, cu_seqlens, heads, kv_heads, scale, parents, self.config.windows[layer], softcap)
 
         return self.run(_tensor(batch.input_ids, torch.int32), _tensor(batch.position_ids, torch.int32), attend, rows)
 
 
-def _adapters_of(adapters: AdapterParameters | None, layer: int) -> _LayerAdapters:
+def _adapters_of(adapters: AdapterParameters | None, config: ModelConfig, layer: int) -> _LayerAdapters:
     def group(*modules: Any) -> Sequence[Adapter | None]:
         found = [adapters.at(layer, module) for module in modules] if adapters is not None else []
         return found if any(found) else ()
 
-    return _LayerAdapters(group("q_proj", "k_proj", "v_proj"), group("o_proj"), group("gate_proj", "up_proj"), group("down_proj"))
+    return _LayerAdapters(group(*qkv_modules(config)), group("o_proj"), group(*gate_up_modules(config)), group("down_proj"))
 
 
 def _tensor(values: Any, dtype: torch.dtype) -> Tensor:

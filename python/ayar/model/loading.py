@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ayar.model.adapters import module_shapes
+from ayar.model.adapters import TargetModule, gate_up_modules, module_path, module_shapes, qkv_modules
 from ayar.model.config import ModelConfig
 from ayar.model.weights import Checkpoint
 from ayar.ops import FrozenWeight
@@ -15,14 +15,17 @@ _DERIVED = ("rotary_emb.inv_freq",)  # old checkpoints store what config.json al
 
 @dataclass
 class Layer:
-    """One block's frozen weights; projections that share their input are one."""
+    """One block's frozen weights; projections that share their input are one. Norms: (H,) fp32, what a row is scaled by."""
 
-    input_norm: Tensor  # (H,) fp32
+    attention_norm: Tensor
     qkv: FrozenWeight
+    head_norm: Tensor | None  # (heads + kv heads, head_dim) fp32
     o: FrozenWeight
-    post_attention_norm: Tensor  # (H,) fp32
+    post_attention_norm: Tensor | None
+    mlp_norm: Tensor
     gate_up: FrozenWeight
     down: FrozenWeight
+    post_mlp_norm: Tensor | None
 
 
 @dataclass
@@ -41,7 +44,7 @@ def load(config: ModelConfig, dtype: torch.dtype) -> FrozenParts:
     embedding = checkpoint.read("model.embed_tokens.weight").clone()
     layers = [_layer(checkpoint, f"model.layers.{index}.", config, dtype) for index in range(config.num_hidden_layers)]
     head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
-    return FrozenParts(embedding, layers, checkpoint.read("model.norm.weight").float(), FrozenWeight.pack([head], dtype=dtype))
+    return FrozenParts(embedding, layers, _norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))
 
 
 def checked_files(config: ModelConfig) -> Checkpoint:
@@ -60,42 +63,59 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         shapes["lm_head.weight"] = (config.vocab_size, hidden)
     for index in range(config.num_hidden_layers):
         layer = f"model.layers.{index}."
-        shapes |= {f"{layer}input_layernorm.weight": (hidden,), f"{layer}post_attention_layernorm.weight": (hidden,)}
+        shapes |= {f"{layer}{name}.weight": (hidden,) for name in _norm_names(config)}
+        if config.has_qk_norm:
+            shapes |= {f"{layer}self_attn.{name}.weight": (config.head_dim,) for name in ("q_norm", "k_norm")}
         for module, shape in module_shapes(config).items():
-            path = layer + _PATHS[module]
+            path = layer + module_path(module)
             shapes[f"{path}.weight"] = shape
             if _has_bias(config, module):
                 shapes[f"{path}.bias"] = shape[:1]
     return shapes
 
 
-_PATHS = {name: f"self_attn.{name}" for name in ("q_proj", "k_proj", "v_proj", "o_proj")} | {
-    name: f"mlp.{name}" for name in ("gate_proj", "up_proj", "down_proj")
-}
+def _norm_names(config: ModelConfig) -> tuple[str, ...]:
+    """In the order in which a layer uses them: before attention, [after it], before the MLP, [after it]."""
+    if config.has_post_norms:
+        return "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"
+    return "input_layernorm", "post_attention_layernorm"  # the second stands before the MLP in spite of its name
 
 
-def _has_bias(config: ModelConfig, module: str) -> bool:
+def _has_bias(config: ModelConfig, module: TargetModule) -> bool:
     if module == "o_proj":
         return config.attention_output_bias
-    return config.attention_bias if _PATHS[module].startswith("self_attn") else config.mlp_bias
+    return config.attention_bias if module in qkv_modules(config) else config.mlp_bias
+
+
+def _norm(checkpoint: Checkpoint, path: str, config: ModelConfig) -> Tensor:
+    return checkpoint.read(f"{path}.weight").float() + config.norm_offset
 
 
 def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torch.dtype) -> Layer:
-    def pack(*modules: str) -> FrozenWeight:
-        paths = [prefix + _PATHS[module] for module in modules]
+    def pack(*modules: TargetModule) -> FrozenWeight:
+        paths = [prefix + module_path(module) for module in modules]
         bias = None
         if _has_bias(config, modules[0]):
             bias = torch.cat([checkpoint.read(f"{path}.bias").float() for path in paths])
         return FrozenWeight.pack([checkpoint.read(f"{path}.weight") for path in paths], bias, dtype)
 
-    def norm(name: str) -> Tensor:
-        return checkpoint.read(f"{prefix}{name}.weight").float()
-
+    norms = [_norm(checkpoint, prefix + name, config) for name in _norm_names(config)]
+    before_attention, after_attention, before_mlp, after_mlp = norms if config.has_post_norms else (norms[0], None, norms[1], None)
     return Layer(
-        input_norm=norm("input_layernorm"),
-        qkv=pack("q_proj", "k_proj", "v_proj"),
+        attention_norm=before_attention,
+        qkv=pack(*qkv_modules(config)),
+        head_norm=_head_norm(checkpoint, prefix, config),
         o=pack("o_proj"),
-        post_attention_norm=norm("post_attention_layernorm"),
-        gate_up=pack("gate_proj", "up_proj"),
+        post_attention_norm=after_attention,
+        mlp_norm=before_mlp,
+        gate_up=pack(*gate_up_modules(config)),
         down=pack("down_proj"),
+        post_mlp_norm=after_mlp,
     )
+
+
+def _head_norm(checkpoint: Checkpoint, prefix: str, config: ModelConfig) -> Tensor | None:
+    if not config.has_qk_norm:
+        return None
+    query, key = (_norm(checkpoint, f"{prefix}self_attn.{name}", config) for name in ("q_norm", "k_norm"))
+    return torch.cat((query.expand(config.num_attention_heads, -1), key.expand(config.num_key_value_heads, -1)))

@@ -91,7 +91,7 @@ def _config(adapters: AdapterParameters, base: Path) -> dict[str, Any]:
         "r": settings.rank,
         "lora_alpha": int(settings.alpha) if settings.alpha.is_integer() else settings.alpha,
         "lora_dropout": 0.0,
-        "target_modules": list(settings.target_modules),
+        "target_modules": list(adapters.modules),
         "bias": "none",
         "use_rslora": False,
         "use_dora": False,

@@ -15,26 +15,30 @@ CHUNK_BYTES = 32 << 20  # of fp32 logits: many rows for one read of the head, ye
 LEAST_ROWS = 24  # of a chunk, whatever the vocabulary: fewer would not pay for one read of the head
 
 
-def linear_cross_entropy(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+def linear_cross_entropy(
+    hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None = None, softcap: float | None = None
+) -> Tensor:
     """The sum over pairs of −weights · log softmax(hidden[positions] Wᵀ)[targets]. Gradients flow to ``hidden`` only.
 
     hidden: (tokens, hidden_size) in the dtype of head. head: (vocab_size, hidden_size), frozen. positions, targets: (pairs,) int64;
-    a position may occur more than once. weights: (pairs,) fp32; None: all 1. Returns a scalar fp32, 0 without pairs. The gradient is
-    computed with the loss, chunk by chunk, so that no logits are computed twice. Raises ShapeError.
+    a position may occur more than once. weights: (pairs,) fp32; None: all 1. softcap: the logits are softcap · tanh(logits / softcap)
+    first. Returns a scalar fp32, 0 without pairs. The gradient is computed with the loss, chunk by chunk, so that no logits are computed
+    twice. Raises ShapeError.
     """
     _check(hidden, head, positions, targets, weights)
     if weights is not None and bool((weights == 1).all()):
         weights = None
     if backend.is_reference():
-        return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets, weights)
-    return _LinearCrossEntropy.apply(hidden.contiguous(), head, positions.contiguous(), targets.contiguous(), weights)
+        return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets, weights, softcap)
+    return _LinearCrossEntropy.apply(hidden.contiguous(), head, positions.contiguous(), targets.contiguous(), weights, softcap or 0.0)
 
 
 def linear_cross_entropy_reference(
-    hidden: Tensor, weight: Tensor, positions: Tensor, targets: Tensor, weights: Tensor | None = None
+    hidden: Tensor, weight: Tensor, positions: Tensor, targets: Tensor, weights: Tensor | None = None, softcap: float | None = None
 ) -> Tensor:
     logits = hidden[positions] @ weight.t()
     logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = logits if softcap is None else softcap * (logits / softcap).tanh()
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     return losses.sum() if weights is None else (losses * weights).sum()
 
@@ -54,7 +58,9 @@ def _check(hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tenso
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, head: FrozenWeight, positions: Tensor, targets: Tensor, weights: Tensor | None, softcap: float
+    ) -> Tensor:
         kernels = backend.kernels(hidden)
         vocab_size, hidden_size = head.shape
         losses = torch.empty(len(targets))
@@ -68,10 +74,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
             y = logits[: len(x)]
             kernels.linear_forward(x, head.packed, y)
             if dhidden is None:
-                kernels.cross_entropy(y, targets[chunk], losses[chunk])
+                kernels.cross_entropy(y, targets[chunk], losses[chunk], softcap)
                 continue
             dy = y.view(head.dtype)[:, :vocab_size]  # lies over the logits: bf16 takes the first half of each row
-            kernels.cross_entropy_with_gradient(y, targets[chunk], losses[chunk], dy)
+            kernels.cross_entropy_with_gradient(y, targets[chunk], losses[chunk], dy, softcap)
             dx = torch.empty(len(x), hidden_size)
             kernels.linear_backward_input(dy, head.packed, dx)
             if weights is not None:
@@ -83,6 +89,6 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         (dhidden,) = ctx.saved_tensors
-        return (dhidden * dloss).to(ctx.dtype), None, None, None, None
+        return (dhidden * dloss).to(ctx.dtype), None, None, None, None, None

@@ -13,7 +13,8 @@ from ayar.ops import backend
 def rope(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int) -> Tensor:
     """Turns the first ``num_rotated_heads`` heads of each token by the angles of its position; copies the other heads.
 
-    qkv: (tokens, heads, head_dim) fp32 or bf16. cos, sin: (positions, head_dim / 2) fp32. position_ids: (tokens,) int32.
+    qkv: (tokens, heads, head_dim) fp32 or bf16. cos, sin: (positions, half) fp32: dimensions i and i + half of a head turn together, those
+    from 2 · half on are copied (half < head_dim / 2 where only a part of each head is rotated). position_ids: (tokens,) int32.
     Returns shape and dtype of qkv. Raises ShapeError.
     """
     _check(qkv, cos, sin, position_ids, num_rotated_heads)
@@ -24,17 +25,18 @@ def rope(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotate
 
 def rope_reference(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int) -> Tensor:
     turned, copied = qkv.tensor_split([num_rotated_heads], dim=1)
-    first, second = turned.chunk(2, dim=-1)
+    half = cos.shape[1]
+    first, second, still = turned.tensor_split([half, 2 * half], dim=-1)
     c, s = cos[position_ids].unsqueeze(1), sin[position_ids].unsqueeze(1)
-    return torch.cat((torch.cat((first * c - second * s, second * c + first * s), dim=-1).to(qkv.dtype), copied), dim=1)
+    return torch.cat((torch.cat((first * c - second * s, second * c + first * s, still), dim=-1).to(qkv.dtype), copied), dim=1)
 
 
 def _check(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int) -> None:
-    if qkv.dim() != 3 or qkv.shape[2] % 2:
-        raise ShapeError(f"rope: qkv {tuple(qkv.shape)} must be (tokens, heads, head_dim) with an even head_dim")
+    if qkv.dim() != 3:
+        raise ShapeError(f"rope: qkv {tuple(qkv.shape)} must be (tokens, heads, head_dim)")
     tokens, heads, head_dim = qkv.shape
-    if cos.shape != sin.shape or cos.dim() != 2 or cos.shape[1] != head_dim // 2:
-        raise ShapeError(f"rope: cos {tuple(cos.shape)} and sin {tuple(sin.shape)} must both be (positions, {head_dim // 2})")
+    if cos.shape != sin.shape or cos.dim() != 2 or not 0 < 2 * cos.shape[1] <= head_dim:
+        raise ShapeError(f"rope: cos {tuple(cos.shape)} and sin {tuple(sin.shape)} must both be (positions, at most {head_dim // 2})")
     if position_ids.shape != (tokens,) or position_ids.dtype != torch.int32:
         raise ShapeError(f"rope: position_ids {tuple(position_ids.shape)} {position_ids.dtype} must be ({tokens},) torch.int32")
     if not 0 <= num_rotated_heads <= heads:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ayar.data.pack import Examples
-from ayar.model.adapters import TARGET_MODULES, LoraSettings, module_shapes
+from ayar.model.adapters import LoraSettings, module_shapes
 from ayar.model.config import ModelConfig
 from ayar.ops import Adapter, FrozenWeight, backend, lora_linear
 from ayar.pipeline.base_model import BaseModel
@@ -52,7 +52,7 @@ def step_flops(config: ModelConfig, lora: LoraSettings, tokens: int, trained_tok
     layer_weights = sum(out * into for out, into in shapes.values())
     below = adapted[0]  # no gradient flows below the lowest adapter
     frozen = layer_weights * (2 * below + 4 * (config.num_hidden_layers - below))
-    rank_rows = sum(sum(shapes[module]) for module in lora.target_modules)
+    rank_rows = sum(sum(shapes[module]) for module in lora.modules(config))
     adapters = 6 * lora.rank * rank_rows * len(adapted)
     attention = 7 * config.num_attention_heads * config.head_dim * mean_length * config.num_hidden_layers
     return tokens * (frozen + adapters + attention) + trained_tokens * 4.0 * config.vocab_size * config.hidden_size
@@ -60,7 +60,7 @@ def step_flops(config: ModelConfig, lora: LoraSettings, tokens: int, trained_tok
 
 def trainable_parameters(config: ModelConfig, lora: LoraSettings) -> int:
     shapes = module_shapes(config)
-    per_layer = sum(lora.rank * sum(shapes[module]) for module in TARGET_MODULES if module in lora.target_modules)
+    per_layer = sum(lora.rank * sum(shapes[module]) for module in lora.modules(config))
     return per_layer * len(lora.layer_indices(config.num_hidden_layers))
 
 

@@ -1,0 +1,44 @@
+"""GEGLU (Shazeer, 2020, arXiv 2002.05202) with the tanh form of GELU, as in Gemma."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ayar.errors import ShapeError
+from ayar.ops import backend
+
+
+def geglu(gate_up: Tensor) -> Tensor:
+    """gelu(gate) · up, where gate and up are the first and second half of the last axis; gelu in its tanh form.
+
+    gate_up: (rows, 2 · cols) fp32 or bf16. Returns (rows, cols) in the dtype of gate_up. Raises ShapeError.
+    """
+    if gate_up.dim() != 2 or gate_up.shape[1] % 2:
+        raise ShapeError(f"geglu: gate_up {tuple(gate_up.shape)} must be (rows, 2 · cols)")
+    if backend.is_reference():
+        return geglu_reference(gate_up)
+    return _GeGLU.apply(gate_up.contiguous())
+
+
+def geglu_reference(gate_up: Tensor) -> Tensor:
+    gate, up = gate_up.chunk(2, dim=-1)
+    return torch.nn.functional.gelu(gate, approximate="tanh") * up
+
+
+class _GeGLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        y = gate_up.new_empty(gate_up.shape[0], gate_up.shape[1] // 2)
+        backend.kernels(gate_up).geglu_forward(gate_up.detach(), y)
+        ctx.save_for_backward(gate_up)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        (gate_up,) = ctx.saved_tensors
+        dgate_up = torch.empty_like(gate_up)
+        backend.kernels(gate_up).geglu_backward(dy.contiguous(), gate_up.detach(), dgate_up)
+        return dgate_up

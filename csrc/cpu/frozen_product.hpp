@@ -8,6 +8,7 @@
 #include "cpu/gemm.hpp"
 #include "cpu/gemm_blocks.hpp"
 #include "cpu/int8_product.hpp"
+#include "cpu/lanes.hpp"
 #include "cpu/nf4_panels.hpp"
 
 namespace ayar::cpu::AYAR_ISA {

@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -54,7 +55,8 @@ def fill_adapters(tensors: Iterable[tuple[str, Tensor]]) -> None:
             tensor.copy_(values * 0.02)
 
 
-def ayar_step(folder: Path, input_ids: Tensor) -> Step:
+def ayar_step(folder: Path, input_ids: Tensor, **lora: Any) -> Step:
+    """lora: settings of the adapter other than those of the comparison, such as ``base_weights`` or ``dropout``."""
     from types import SimpleNamespace
 
     from ayar.model.adapters import LoraSettings
@@ -63,7 +65,7 @@ def ayar_step(folder: Path, input_ids: Tensor) -> Step:
     from ayar.train.optimizer import Optimizer
 
     backend.give_cores_to_pool()
-    decoder = Decoder.load(folder, LoraSettings(rank=RANK, alpha=ALPHA), torch.bfloat16)
+    decoder = Decoder.load(folder, LoraSettings(rank=RANK, alpha=ALPHA, **lora), torch.bfloat16)
     adapters = decoder.trainable_parameters()
     fill_adapters(adapters.tensors().items())
     optimizer = Optimizer(adapters, weight_decay=0.0, max_grad_norm=math.inf)
@@ -79,8 +81,11 @@ def ayar_step(folder: Path, input_ids: Tensor) -> Step:
         weights=torch.ones(len(positions)),
     )
 
+    draws = count()
+
     def step() -> tuple[float, float]:
-        loss = decoder.loss(batch) / len(positions)
+        with decoder.dropping_out(next(draws)):
+            loss = decoder.loss(batch) / len(positions)
         loss.backward()
         norm = optimizer.gradient_norm()
         optimizer.step(LEARNING_RATE, norm)

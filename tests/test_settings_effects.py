@@ -153,6 +153,8 @@ EFFECTS: dict[str, Effect] = {
     "lora.alpha": Effect(8.0, weights),
     "lora.target_modules": Effect(["q_proj"], weights),
     "lora.layers": Effect(1, weights),
+    "lora.dropout": Effect(0.5, weights),
+    "lora.base_weights": Effect("nf4", weights),
     "train.epochs": Effect(2, files, {"train.max_steps": 1000}, otherwise=1),
     "train.max_steps": Effect(1, files),
     "train.tokens_per_batch": Effect(1024, files),

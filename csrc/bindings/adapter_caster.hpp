@@ -1,4 +1,4 @@
-// Lists of adapters as Python has them: [(first_column, lora_A, lora_B, scaling), ...] and [(dlora_A, dlora_B), ...].
+// Lists of adapters as Python has them: [(first_column, lora_A, lora_B, scaling, dropout), ...] and [(dlora_A, dlora_B), ...].
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -16,9 +16,19 @@ inline ayar::View view_in(const tuple& entry, size_t index) {
   return cast_op<ayar::View>(caster);
 }
 
+// (key, draw, stream, threshold), or None.
+inline ayar::cpu::Dropout dropout_of(const object& source) {
+  if (source.is_none()) return {};
+  const auto entry = source.cast<tuple>();
+  if (entry.size() != 4) throw value_error("an adapter's dropout is (key, draw, stream, threshold)");
+  const auto threshold = entry[3].cast<uint32_t>();
+  if (threshold > 0xFFFF) throw value_error("the threshold of dropout is one of 65,536");
+  return {entry[0].cast<uint64_t>(), entry[1].cast<uint32_t>(), entry[2].cast<uint32_t>(), threshold};
+}
+
 inline void load_entry(const tuple& entry, ayar::cpu::Adapter& adapter) {
-  if (entry.size() != 4) throw value_error("an adapter is (first_column, lora_A, lora_B, scaling)");
-  adapter = {entry[0].cast<int64_t>(), view_in(entry, 1), view_in(entry, 2), entry[3].cast<float>()};
+  if (entry.size() != 5) throw value_error("an adapter is (first_column, lora_A, lora_B, scaling, dropout)");
+  adapter = {entry[0].cast<int64_t>(), view_in(entry, 1), view_in(entry, 2), entry[3].cast<float>(), dropout_of(entry[4])};
 }
 
 inline void load_entry(const tuple& entry, ayar::cpu::AdapterGradient& gradient) {

@@ -33,12 +33,15 @@ using NoGil = py::call_guard<py::gil_scoped_release>;
 
 // One class for all instruction sets: the packed form is the same in each.
 void bind_packed_weight(py::module_& module) {
-  const auto pack = [](const std::vector<View>& weights, std::optional<View> bias, bool bf16) {
-    return std::make_unique<cpu::PackedWeight>(weights, bias.value_or(View()), bf16 ? DType::bfloat16 : DType::float32);
+  const auto pack = [](const std::vector<View>& weights, std::optional<View> bias, bool bf16, const std::string& storage) {
+    const auto kept = storage == "nf4" ? cpu::Storage::nf4 : storage == "int8" ? cpu::Storage::int8 : cpu::Storage::full;
+    if (kept == cpu::Storage::full && storage != "full") throw py::value_error("storage is full, nf4 or int8");
+    return std::make_unique<cpu::PackedWeight>(weights, bias.value_or(View()), bf16 ? DType::bfloat16 : DType::float32, kept);
   };
   py::class_<cpu::PackedWeight>(module, "PackedWeight")
-      .def(py::init(pack), "weights"_a, "bias"_a, "bf16"_a, NoGil())
+      .def(py::init(pack), "weights"_a, "bias"_a, "bf16"_a, "storage"_a = "full", NoGil())
       .def("unpack", &cpu::PackedWeight::unpack, "weight"_a, NoGil())
+      .def("int8_scales", &cpu::PackedWeight::int8_scales, "scales"_a, NoGil())
       .def_property_readonly("nbytes", &cpu::PackedWeight::bytes);
 }
 }  // namespace

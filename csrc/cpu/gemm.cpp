@@ -69,8 +69,8 @@ struct Sweep {
 template <class T, class E>
 class BlockProduct {
  public:
-  BlockProduct(const Factor* factors, int factor_count, const float* bias, const View& y)
-      : factors_(factors), factor_count_(factor_count), bias_(bias), y_(y) {
+  BlockProduct(const Factor* factors, int factor_count, const float* bias, const View& y, const View& start)
+      : factors_(factors), factor_count_(factor_count), bias_(bias), y_(y), start_(start) {
     for (int f = 0; f < factor_count; ++f) {
       rows_[f] = stage_rows<T, E>(factors[f], y.rows(), f == 0 ? Scratch::rows : Scratch::border_rows);
       whole_depth_ += padded_depth(factors[f].depth);
@@ -79,6 +79,7 @@ class BlockProduct {
 
   template <class Y>
   void run(int64_t panel_begin, int64_t panel_end) {
+    panel_begin_ = panel_begin;
     for (int64_t panel = panel_begin; panel < panel_end; panel += kTilePanels) {
       const int64_t panels = at_most(panel_end - panel, kTilePanels);
       unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
@@ -98,7 +99,11 @@ class BlockProduct {
       constexpr int ROWS = kTileRows<PANELS>;
       for (int64_t row = 0; row < y_.rows(); row += ROWS) {
         Tile<ROWS, PANELS> tile;
-        clear(tile);
+        if (sweep == 0 && start_.rows() != 0) {
+          begin_with_start(row, panel, tile);
+        } else {
+          clear(tile);
+        }
         if (sweep != 0) visit<PANELS>(row, [&](auto r, auto p, float* sums) { tile.sums[r][p] = load_lanes(sums); }, partial);
         for (int part = 0; part < part_count; ++part) {
           const E* rows[ROWS];
@@ -114,6 +119,14 @@ class BlockProduct {
         }
       }
     }
+  }
+
+  template <int ROWS, int PANELS>
+  AYAR_INLINE void begin_with_start(int64_t row, int64_t panel, Tile<ROWS, PANELS>& tile) const {
+    unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
+      const float* sums = start_.row<float>(at_most(row + r, y_.rows() - 1)) + (panel - panel_begin_) * kPanelCols;
+      unroll<PANELS>([&](auto p) __attribute__((always_inline)) { tile.sums[r][p] = load_lanes(sums + p * kPanelCols); });
+    });
   }
 
   // Calls body(r, p, place) for each 16 partial sums of a tile that are real.
@@ -178,6 +191,8 @@ class BlockProduct {
   int factor_count_;
   const float* bias_;
   const View& y_;
+  const View& start_;
+  int64_t panel_begin_ = 0;
   StagedRows<E> rows_[kMaxFactors];
   int64_t whole_depth_ = 0;
 };
@@ -194,10 +209,10 @@ void multiply(const View& x, const void* panels, const float* bias, DType dtype,
 
 }  // namespace
 
-void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_t panel_begin, int64_t panel_end, const float* bias,
-                    View y) {
+void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_t panel_begin, int64_t panel_end, const float* bias, View y,
+                    View start) {
   with_dtype(dtype, [&]<class T>(T) {
-    BlockProduct<T, Multiplied<T>> product(factors, factor_count, bias, y);
+    BlockProduct<T, Multiplied<T>> product(factors, factor_count, bias, y, start);
     with_dtype(y.dtype(), [&]<class Y>(Y) { product.template run<Y>(panel_begin, panel_end); });
   });
 }

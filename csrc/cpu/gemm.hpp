@@ -26,8 +26,9 @@ struct Factor {
 
 AYAR_EACH_ISA(
     // Rows [0, y.rows()) and panels [panel_begin, panel_end) of y, on the calling thread. bias: by column, whole panels; or null.
+    // start: what the sums of just these panels begin with instead of zero, fp32; or empty.
     void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_t panel_begin, int64_t panel_end, const float* bias,
-                        View y);
+                        View y, View start = {});
     // y = x Wᵀ + bias.
     void linear_forward(View x, const PackedWeight& weight, View y);
     // dx = dy W.

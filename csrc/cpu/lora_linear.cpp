@@ -1,23 +1,12 @@
 #include "cpu/lora_linear.hpp"
 
-#include "cpu/gemm.hpp"
-#include "cpu/gemm_blocks.hpp"
+#include "cpu/frozen_product.hpp"
+#include "cpu/lora_borders.hpp"
+#include "cpu/lora_dropout.hpp"
 #include "cpu/outer_sum.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
-
-AYAR_INLINE int64_t rank_of(const Adapter& adapter) {
-  return adapter.lora_A.rows();
-}
-AYAR_INLINE int64_t padded_rank(const Adapter& adapter) {
-  return round_up(rank_of(adapter), 2);
-}
-int64_t total_rank(ListOf<Adapter> adapters) {
-  int64_t total = 0;
-  for (int64_t i = 0; i < adapters.count; ++i) total += padded_rank(adapters.items[i]);
-  return total;
-}
 
 void require_fitting(ListOf<Adapter> adapters, const PackedWeight& weight, const View& u) {
   int64_t column = 0;
@@ -29,107 +18,6 @@ void require_fitting(ListOf<Adapter> adapters, const PackedWeight& weight, const
     column = adapter.first_column + adapter.lora_B.rows();
   }
   AYAR_REQUIRE(u.cols() == total_rank(adapters) && u.dtype() == DType::float32);
-}
-
-// Calls body(adapter, index, offset) for each adapter.
-template <class Body>
-AYAR_INLINE void each_adapter(ListOf<Adapter> adapters, const Body& body) {
-  int64_t offset = 0;
-  for (int64_t i = 0; i < adapters.count; ++i) {
-    body(adapters.items[i], i, offset);
-    offset += padded_rank(adapters.items[i]);
-  }
-}
-
-// The four borders, packed anew at every call because A and B change at every step; they are a few per cent of W.
-
-// Columns: ranks. Depth: K.  u = x · this.
-template <class T>
-const T* pack_down(ListOf<Adapter> adapters, int64_t in_features) {
-  const int64_t ranks = total_rank(adapters);
-  T* packed = scratch<T>(Scratch::adapter_in, panel_count(ranks) * panel_size(in_features));
-  const float** rows = scratch<const float*>(Scratch::adapter_rows, round_up(ranks, kPanelCols));
-  for (int64_t j = 0; j < round_up(ranks, kPanelCols); ++j) rows[j] = nullptr;
-  each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t offset) {
-    for (int64_t j = 0; j < rank_of(adapter); ++j) rows[offset + j] = adapter.lora_A.template row<float>(j);
-  });
-  parallel_rows(panel_count(ranks), [&](int64_t p) {
-    const float* const* row = rows + p * kPanelCols;
-    pack_panel(
-        in_features, kPanelCols, [&](int64_t k, int64_t c) { return row[c] == nullptr ? 0.0f : row[c][k]; },
-        packed + p * panel_size(in_features));
-  });
-  return packed;
-}
-
-struct RangedPanels {
-  const void* panels;
-  const DepthRange* ranges;
-};
-
-// Columns: N. Depth: ranks; zero outside of the adapter that covers the column.  y += u · this.
-template <class T>
-RangedPanels pack_up(ListOf<Adapter> adapters, int64_t out_features) {
-  const int64_t ranks = total_rank(adapters), panels = panel_count(out_features);
-  T* packed = scratch<T>(Scratch::adapter_out, panels * panel_size(ranks));
-  DepthRange* ranges = scratch<DepthRange>(Scratch::adapter_ranges, panels);
-  parallel_rows(panels, [&](int64_t p) {
-    T* panel = packed + p * panel_size(ranks);
-    for (int64_t i = 0; i < panel_size(ranks); ++i) store(panel + i, 0.0f);
-    DepthRange range{ranks, 0};
-    each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t offset) {
-      const int64_t first = std::max(p * kPanelCols, adapter.first_column);
-      const int64_t last = std::min((p + 1) * kPanelCols, adapter.first_column + adapter.lora_B.rows());
-      for (int64_t n = first; n < last; ++n) {
-        const float* row = adapter.lora_B.template row<float>(n - adapter.first_column);
-        for (int64_t j = 0; j < rank_of(adapter); ++j) {
-          store(panel + index_in_panel(panel, offset + j, n - p * kPanelCols), adapter.scaling * row[j]);
-        }
-      }
-      if (first < last) range = {std::min(range.begin, offset), std::max(range.end, offset + padded_rank(adapter))};
-    });
-    ranges[p] = range;
-  });
-  return {packed, ranges};
-}
-
-// One after the other for each adapter. Columns: its ranks. Depth: its N.  v = dy · this.
-template <class T>
-const T* pack_up_transposed(ListOf<Adapter> adapters) {
-  int64_t size = 0;
-  each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t) {
-    size += panel_count(rank_of(adapter)) * panel_size(adapter.lora_B.rows());
-  });
-  T* packed = scratch<T>(Scratch::adapter_out, size);
-  T* next = packed;
-  each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t) {
-    const int64_t depth = adapter.lora_B.rows();
-    parallel_rows(panel_count(rank_of(adapter)), [&](int64_t p) {
-      const auto value = [&](int64_t n, int64_t c) { return adapter.scaling * adapter.lora_B.template row<float>(n)[p * kPanelCols + c]; };
-      pack_panel(depth, rank_of(adapter) - p * kPanelCols, value, next + p * panel_size(depth));
-    });
-    next += panel_count(rank_of(adapter)) * panel_size(depth);
-  });
-  return packed;
-}
-
-// Columns: K. Depth: ranks.  dx += v · this.
-template <class T>
-const T* pack_down_transposed(ListOf<Adapter> adapters, int64_t in_features) {
-  const int64_t ranks = total_rank(adapters), panels = panel_count(in_features);
-  T* packed = scratch<T>(Scratch::adapter_in, panels * panel_size(ranks));
-  parallel_rows(panels, [&](int64_t p) {
-    T* panel = packed + p * panel_size(ranks);
-    for (int64_t i = 0; i < panel_size(ranks); ++i) store(panel + i, 0.0f);
-    each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t offset) {
-      for (int64_t j = 0; j < rank_of(adapter); ++j) {
-        const float* row = adapter.lora_A.template row<float>(j) + p * kPanelCols;
-        const int64_t cols = std::min(kPanelCols, in_features - p * kPanelCols);
-        for (int64_t c = 0; c < cols; ++c) store(panel + index_in_panel(panel, offset + j, c), row[c]);
-      }
-    });
-  });
-  return packed;
 }
 
 // u or v in the dtype that multiplies the border.
@@ -157,49 +45,70 @@ View columns_of(const View& whole, int64_t begin, int64_t cols) {
 template <class T>
 void forward(const View& x, const PackedWeight& weight, ListOf<Adapter> adapters, const View& u, const View& y) {
   const int64_t depth = weight.in_features(), ranks = u.cols();
-  const T* down = pack_down<T>(adapters, depth);
+  const Masks masks = make_masks(adapters, x.rows(), depth);
+  const T* down = masks.is_on() ? pack_down_apart<T>(adapters, depth) : pack_down<T>(adapters, depth);
   const RangedPanels up = pack_up<T>(adapters, weight.out_features());
-  parallel_gemm(x.rows(), panel_count(y.cols()), depth, [&](const GemmTask& task) {
-    Factor factors[2] = {{x.row<T>(task.row_begin), x.row_stride(), down, depth}, {}};
-    const View u_block = low_rank_block(u, task);
-    multiply_block(weight.dtype(), factors, 1, 0, panel_count(ranks), nullptr, u_block);
-    factors[0].panels = weight.forward_panels();
-    factors[1] = {rounded_rows<T>(u_block), ranks, up.panels, ranks, up.ranges};
-    multiply_block(weight.dtype(), factors, 2, task.panel_begin, task.panel_end, weight.bias(), y.rows_from(task.row_begin, task.row_end));
+  const FrozenProduct product(weight, Direction::forward);
+  product.each_chunk<T>([&](const FrozenChunk& chunk) {
+    parallel_gemm(x.rows(), chunk.count, depth, [&](const GemmTask& task) {
+      const bool has_u = chunk.first != 0;  // from the first chunk
+      const View u_block = has_u ? u.rows_from(task.row_begin, task.row_end) : low_rank_block(u, task);
+      if (!has_u && masks.is_on()) {
+        multiply_kept<T>(x, task, masks, adapters, down, u_block);
+      } else if (!has_u) {
+        const Factor factor{x.row<T>(task.row_begin), x.row_stride(), down, depth};
+        multiply_block(weight.dtype(), &factor, 1, 0, panel_count(ranks), nullptr, u_block);
+      }
+      const Factor border{rounded_rows<T>(u_block), ranks, up.panels, ranks, up.ranges};
+      product.multiply<T>(chunk, task, x, border, y, false, [](int64_t, const View&) {});
+    });
+  });
+}
+
+// v of the task's rows.
+template <class T>
+void multiply_up(const View& dy, const PackedWeight& weight, ListOf<Adapter> adapters, const GemmTask& task, const T* up,
+                 const View& v_block) {
+  each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t offset) {
+    const Factor factor{dy.row<T>(task.row_begin) + adapter.first_column, dy.row_stride(), up, adapter.lora_B.rows()};
+    const int64_t rank_panels = panel_count(rank_of(adapter));
+    multiply_block(weight.dtype(), &factor, 1, 0, rank_panels, nullptr, columns_of(v_block, offset, padded_rank(adapter)));
+    up += rank_panels * panel_size(factor.depth);
   });
 }
 
 // Writes v, and dx unless it is empty.
 template <class T>
-void backward_input(const View& dy, const PackedWeight& weight, ListOf<Adapter> adapters, const View& v, const View& dx) {
+void backward_input(const View& dy, const PackedWeight& weight, ListOf<Adapter> adapters, const Masks& masks, const View& v,
+                    const View& dx) {
   const int64_t depth = weight.out_features(), ranks = v.cols();
-  const bool needs_dx = dx.rows() != 0;
-  const void* panels = needs_dx ? weight.backward_panels() : nullptr;
   const T* up = pack_up_transposed<T>(adapters);
-  const T* down = needs_dx ? pack_down_transposed<T>(adapters, weight.in_features()) : nullptr;
-  parallel_gemm(dy.rows(), needs_dx ? panel_count(dx.cols()) : 1, depth, [&](const GemmTask& task) {
-    const View v_block = low_rank_block(v, task);
-    const T* rows = dy.row<T>(task.row_begin);
-    const T* next = up;
-    each_adapter(adapters, [&](const Adapter& adapter, int64_t, int64_t offset) {
-      const Factor factor{rows + adapter.first_column, dy.row_stride(), next, adapter.lora_B.rows()};
-      const int64_t rank_panels = panel_count(rank_of(adapter));
-      multiply_block(weight.dtype(), &factor, 1, 0, rank_panels, nullptr, columns_of(v_block, offset, padded_rank(adapter)));
-      next += rank_panels * panel_size(factor.depth);
+  if (dx.rows() == 0) {
+    parallel_gemm(dy.rows(), 1, depth, [&](const GemmTask& task) { multiply_up(dy, weight, adapters, task, up, low_rank_block(v, task)); });
+    return;
+  }
+  const T* down = pack_down_transposed<T>(adapters, weight.in_features());
+  const FrozenProduct product(weight, Direction::backward);
+  product.each_chunk<T>([&](const FrozenChunk& chunk) {
+    parallel_gemm(dy.rows(), chunk.count, depth, [&](const GemmTask& task) {
+      const bool has_v = chunk.first != 0;
+      const View v_block = has_v ? v.rows_from(task.row_begin, task.row_end) : low_rank_block(v, task);
+      if (!has_v) multiply_up(dy, weight, adapters, task, up, v_block);
+      const T* rounded = rounded_rows<T>(v_block);
+      const Factor border{rounded, ranks, down, masks.is_on() ? 0 : ranks};
+      product.multiply<T>(chunk, task, dy, border, dx, masks.is_on(), [&](int64_t first_panel, const View& sums) {
+        sum_kept(Factor{rounded, ranks, down + first_panel * panel_size(ranks), ranks}, weight.dtype(), adapters, masks, task.row_begin,
+                 first_panel, sums);
+      });
     });
-    if (!needs_dx) return;
-    const Factor factors[2] = {{rows, dy.row_stride(), panels, depth}, {rounded_rows<T>(v_block), ranks, down, ranks}};
-    multiply_block(weight.dtype(), factors, 2, task.panel_begin, task.panel_end, nullptr, dx.rows_from(task.row_begin, task.row_end));
   });
 }
 
-void write_rows(ListOf<Adapter> adapters, ListOf<AdapterGradient> gradients, const float* sums, int64_t first, int64_t cols) {
-  each_adapter(adapters, [&](const Adapter& adapter, int64_t i, int64_t offset) {
-    for (int64_t j = 0; j < rank_of(adapter); ++j) {
-      float* row = gradients.items[i].lora_A.template row<float>(j) + first;
-      for (int64_t c = 0; c < cols; ++c) row[c] = sums[(offset + j) * kOuterCols + c];
-    }
-  });
+void write_rows(const View& gradient, const float* sums, float scale, int64_t first, int64_t cols) {
+  for (int64_t j = 0; j < gradient.rows(); ++j) {
+    float* row = gradient.row<float>(j) + first;
+    for (int64_t c = 0; c < cols; ++c) row[c] = scale * sums[j * kOuterCols + c];
+  }
 }
 
 void write_transposed(const Adapter& adapter, const View& gradient, const float* sums, int64_t first, int64_t cols) {
@@ -211,8 +120,9 @@ void write_transposed(const Adapter& adapter, const View& gradient, const float*
 
 // Each task owns columns of dA, or rows of one dB, so that no sum depends on the number of threads.
 template <class T>
-void backward_adapters(const View& dy, const View& x, const View& u, const View& v, ListOf<Adapter> adapters,
+void backward_adapters(const View& dy, const View& x, const View& u, const View& v, ListOf<Adapter> adapters, const Masks& masks,
                        ListOf<AdapterGradient> gradients) {
+  if (adapters.count == 0) return;
   using E = Multiplied<T>;
   const LowRank<E> staged_u = stage_low_rank(u, Scratch::staged_u, static_cast<const E*>(nullptr));
   const LowRank<E> staged_v = stage_low_rank(v, Scratch::staged_v, static_cast<const E*>(nullptr));
@@ -227,8 +137,18 @@ void backward_adapters(const View& dy, const View& x, const View& u, const View&
     int64_t first = task * width;
     if (task < task_count(x.cols())) {
       const int64_t cols = std::min(width, x.cols() - first);
-      const float* sums = outer_sum(staged_v.data, staged_v.stride, v.cols(), x.row<T>(0) + first, x.row_stride(), x.rows(), cols);
-      write_rows(adapters, gradients, sums, first, cols);
+      const float* sums = nullptr;  // of all adapters at once, where one x serves them all
+      if (!masks.is_on()) sums = outer_sum(staged_v.data, staged_v.stride, v.cols(), x.row<T>(0) + first, x.row_stride(), x.rows(), cols);
+      each_adapter(adapters, [&](const Adapter& adapter, int64_t i, int64_t offset) {
+        const View& gradient = gradients.items[i].lora_A;
+        if (sums != nullptr) {
+          write_rows(gradient, sums + offset * kOuterCols, 1, first, cols);
+        } else {
+          write_rows(gradient,
+                     outer_sum_kept(staged_v, offset, rank_of(adapter), x.row<T>(0), x.row_stride(), x.rows(), masks.of(i), first, cols),
+                     adapter.dropout.kept_scale(), first, cols);
+        }
+      });
       return;
     }
     task -= task_count(x.cols());
@@ -252,7 +172,7 @@ void backward_adapters(const View& dy, const View& x, const View& u, const View&
 void lora_linear_forward(View x, const PackedWeight& weight, ListOf<Adapter> adapters, View u, View y) {
   require_fitting(adapters, weight, u);
   AYAR_REQUIRE(x.cols() == weight.in_features() && y.cols() == weight.out_features());
-  AYAR_REQUIRE(x.rows() == y.rows() && x.rows() == u.rows());
+  AYAR_REQUIRE(x.rows() == y.rows() && (x.rows() == u.rows() || adapters.count == 0));
   AYAR_REQUIRE(x.dtype() == weight.dtype() && y.dtype() == weight.dtype());
   with_dtype(weight.dtype(), [&]<class T>(T) { forward<T>(x, weight, adapters, u, y); });
 }
@@ -261,7 +181,7 @@ void lora_linear_backward(View dy, View x, View u, const PackedWeight& weight, L
                           View dx) {
   require_fitting(adapters, weight, u);
   AYAR_REQUIRE(dy.cols() == weight.out_features() && x.cols() == weight.in_features());
-  AYAR_REQUIRE(dy.rows() == x.rows() && dy.rows() == u.rows() && gradients.count == adapters.count);
+  AYAR_REQUIRE(dy.rows() == x.rows() && (dy.rows() == u.rows() || adapters.count == 0) && gradients.count == adapters.count);
   AYAR_REQUIRE(dy.dtype() == weight.dtype() && x.dtype() == weight.dtype());
   AYAR_REQUIRE(dx.rows() == 0 || (dx.rows() == dy.rows() && dx.cols() == x.cols() && dx.dtype() == weight.dtype()));
   for (int64_t i = 0; i < adapters.count; ++i) {
@@ -270,9 +190,10 @@ void lora_linear_backward(View dy, View x, View u, const PackedWeight& weight, L
     AYAR_REQUIRE(dB.rows() == adapters.items[i].lora_B.rows() && dB.cols() == dA.rows() && dB.dtype() == DType::float32);
   }
   const View v(scratch<float>(Scratch::low_rank, u.rows() * u.cols()), u.rows(), u.cols(), u.cols(), DType::float32);
+  const Masks masks = make_masks(adapters, x.rows(), x.cols());
   with_dtype(weight.dtype(), [&]<class T>(T) {
-    backward_input<T>(dy, weight, adapters, v, dx);
-    backward_adapters<T>(dy, x, u, v, adapters, gradients);
+    backward_input<T>(dy, weight, adapters, masks, v, dx);
+    backward_adapters<T>(dy, x, u, v, adapters, masks, gradients);
   });
 }
 

@@ -41,12 +41,14 @@ AYAR_INLINE void stage_step(const bfloat16* b, int64_t stride, int64_t rows_left
 
 // a: steps × ranks × kDepthOfStep of E, as stage_low_rank makes it. b: [rows, cols] of T, cols ≤ kOuterCols.
 // Returns sums as [round_up(ranks, kOuterRows)][kOuterCols], valid until the next call on this thread. Rows are added in their order.
+// continues: adds to the sums of this thread's last call, which had as many ranks.
 template <class T, class E>
-const float* outer_sum(const E* a, int64_t a_stride, int64_t ranks, const T* b, int64_t b_stride, int64_t rows, int64_t cols) {
+const float* outer_sum(const E* a, int64_t a_stride, int64_t ranks, const T* b, int64_t b_stride, int64_t rows, int64_t cols,
+                       bool continues = false) {
   constexpr int64_t kStep = kDepthOfStep<E>;
   float* sums = scratch<float>(Scratch::outer_sums, round_up(ranks, kOuterRows) * kOuterCols);
   E* staged = scratch<E>(Scratch::outer_rows, kOuterDepth * kOuterCols);
-  for (int64_t i = 0; i < round_up(ranks, kOuterRows) * kOuterCols; ++i) sums[i] = 0;
+  for (int64_t i = 0; !continues && i < round_up(ranks, kOuterRows) * kOuterCols; ++i) sums[i] = 0;
   for (int64_t m0 = 0; m0 < rows; m0 += kOuterDepth) {
     const int64_t depth = rows - m0 < kOuterDepth ? rows - m0 : kOuterDepth;
     const int64_t steps = (depth + kStep - 1) / kStep;

@@ -22,47 +22,73 @@ float element(const View& matrix, int64_t row, int64_t col) {
 
 }  // namespace
 
-PackedWeight::PackedWeight(const std::vector<View>& weights, View bias, DType dtype) : dtype_(dtype) {
-  AYAR_REQUIRE(!weights.empty() && (dtype == DType::float32 || dtype == DType::bfloat16));
-  in_features_ = weights[0].cols();
-  std::vector<std::pair<const View*, int64_t>> row_of;  // matrix and row within it, by row of the stack
-  for (const View& weight : weights) {
-    AYAR_REQUIRE(weight.cols() == in_features_);
-    AYAR_REQUIRE(weight.dtype() == DType::float32 || weight.dtype() == DType::bfloat16);
-    for (int64_t r = 0; r < weight.rows(); ++r) row_of.emplace_back(&weight, r);
-  }
-  out_features_ = static_cast<int64_t>(row_of.size());
+PackedWeight::PackedWeight(const std::vector<View>& weights, View bias, DType dtype, Storage storage) : dtype_(dtype) {
+  AYAR_REQUIRE(dtype == DType::float32 || dtype == DType::bfloat16);
+  const WeightSource source(weights);
+  in_features_ = source.cols();
+  out_features_ = source.rows();
   AYAR_REQUIRE(bias.size() == 0 || bias.size() == out_features_);
   if (bias.size() != 0) {
     bias_.resize(static_cast<size_t>(panel_count(out_features_) * kPanelCols), 0.0f);
     for (int64_t n = 0; n < out_features_; ++n) bias_[static_cast<size_t>(n)] = element(bias, 0, n);
   }
+  if (storage == Storage::nf4) {
+    nf4_ = std::make_unique<Nf4Weight>(source);
+    return;
+  }
+  if (storage == Storage::int8) {
+    int8_ = std::make_unique<Int8Weight>(source);
+    return;
+  }
   forward_ = panels_for(in_features_, out_features_, dtype);
   with_dtype(dtype, [&]<class T>(T) {
     parallel_rows(panel_count(out_features_), [&](int64_t p) {
-      const auto* rows = row_of.data() + p * kPanelCols;
-      const auto value = [&](int64_t k, int64_t c) { return element(*rows[c].first, rows[c].second, k); };
+      const auto value = [&](int64_t k, int64_t c) { return source.at(p * kPanelCols + c, k); };
       pack_panel(in_features_, out_features_ - p * kPanelCols, value, static_cast<T*>(forward_.data()) + p * panel_size(in_features_));
     });
   });
 }
 
 int64_t PackedWeight::bytes() const {
-  return static_cast<int64_t>(forward_.size() + backward_.size() + bias_.size() * sizeof(float));
+  int64_t total = static_cast<int64_t>(forward_.size() + backward_.size() + bias_.size() * sizeof(float));
+  if (nf4_ != nullptr) total += nf4_->bytes();
+  if (int8_ != nullptr) total += int8_->bytes();
+  return total;
+}
+
+float PackedWeight::at(int64_t n, int64_t k) const {
+  if (nf4_ != nullptr) return nf4_->at(n, k);
+  if (int8_ != nullptr) return int8_->at(n, k);
+  float value = 0;
+  with_dtype(dtype_, [&]<class T>(T) {
+    const T* panel = static_cast<const T*>(forward_.data()) + n / kPanelCols * panel_size(in_features_);
+    value = load(panel + index_in_panel(panel, k, n % kPanelCols));
+  });
+  return value;
 }
 
 void PackedWeight::unpack(View weight) const {
-  AYAR_REQUIRE(weight.rows() == out_features_ && weight.cols() == in_features_ && weight.dtype() == dtype_);
-  with_dtype(dtype_, [&]<class T>(T) {
+  AYAR_REQUIRE(weight.rows() == out_features_ && weight.cols() == in_features_);
+  AYAR_REQUIRE(weight.dtype() == dtype_ || weight.dtype() == DType::float32);
+  with_dtype(weight.dtype(), [&]<class T>(T) {
     parallel_rows(out_features_, [&](int64_t n) {
-      const T* panel = static_cast<const T*>(forward_.data()) + n / kPanelCols * panel_size(in_features_);
-      T* row = weight.row<T>(n);
-      for (int64_t k = 0; k < in_features_; ++k) row[k] = panel[index_in_panel(panel, k, n % kPanelCols)];
+      for (int64_t k = 0; k < in_features_; ++k) store(weight.row<T>(n) + k, at(n, k));
     });
   });
 }
 
+void PackedWeight::int8_scales(View scales) const {
+  AYAR_REQUIRE(int8_ != nullptr && scales.size() == out_features_ && scales.dtype() == DType::float32);
+  std::copy_n(int8_->scales(), out_features_, scales.row<float>(0));
+}
+
+const void* PackedWeight::forward_panels() const {
+  AYAR_REQUIRE(storage() == Storage::full);
+  return forward_.data();
+}
+
 const void* PackedWeight::backward_panels() const {
+  AYAR_REQUIRE(storage() == Storage::full);
   std::call_once(backward_packed_, [this] {
     backward_ = panels_for(out_features_, in_features_, dtype_);
     with_dtype(dtype_, [&]<class T>(T) {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ayar.errors import ModelError
 from ayar.model.config import ModelConfig
-from ayar.ops import Adapter
+from ayar.ops import Adapter, Dropout, Storage
 from ayar.settings import Settings
 
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj", "down_proj"]
@@ -33,6 +33,17 @@ class LoraSettings(Settings):
     layers: Literal["all"] | int | tuple[int, ...] = Field(
         default="all",
         description='layers that get adapters: "all", a number n for the last n, or a list of indices; fewer upper layers train faster',
+    )
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of an adapter's inputs that each training step leaves out, against overfitting on few rows",
+    )
+    base_weights: Storage = Field(
+        default="full",
+        description="how the frozen weights are kept: full, in train.dtype; nf4, in 4 bits (QLoRA); int8, in 8 bits, and multiplied as such: "
+        "fastest where the processor has byte instructions",
     )
 
     def layer_indices(self, num_hidden_layers: int) -> tuple[int, ...]:
@@ -101,7 +112,7 @@ class AdapterParameters:
     """
 
     def __init__(self, config: ModelConfig, settings: LoraSettings, seed: int = 0) -> None:
-        self.settings, self.scaling = settings, settings.alpha / settings.rank
+        self.settings, self.scaling, self._seed = settings, settings.alpha / settings.rank, seed
         shapes = module_shapes(config)
         self.modules = settings.modules(config)
         places = [Place(layer, module) for layer in settings.layer_indices(config.num_hidden_layers) for module in self.modules]
@@ -127,8 +138,14 @@ class AdapterParameters:
                 bound = 1 / math.sqrt(adapter.lora_A.shape[1])
                 adapter.lora_A.uniform_(-bound, bound, generator=generator)
 
-    def at(self, layer: int, module: TargetModule) -> Adapter | None:
-        return self._adapters.get(Place(layer, module))
+    def at(self, layer: int, module: TargetModule, draw: int | None = None) -> Adapter | None:
+        """The adapter at a place, or None. draw: which dropout mask, another one for every batch; None leaves nothing out."""
+        place = Place(layer, module)
+        adapter = self._adapters.get(place)
+        if adapter is None or draw is None or not self.settings.dropout:
+            return adapter
+        stream = layer * len(TARGET_MODULES) + TARGET_MODULES.index(module)
+        return adapter._replace(dropout=Dropout(self.settings.dropout, self._seed, draw, stream))
 
     def places(self) -> Iterator[Place]:
         return iter(self._adapters)

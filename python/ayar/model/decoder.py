@@ -16,7 +16,7 @@ from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer
 from ayar.model.rotary import RotaryTable
-from ayar.ops import Adapter, FrozenWeight, attention, geglu, head_norm, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
+from ayar.ops import Adapter, FrozenWeight, Storage, attention, geglu, head_norm, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
 from ayar.ops.recompute import recomputed
 
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
@@ -55,13 +55,14 @@ class Decoder:
             raise ModelError(f"dtype {dtype}: the decoder computes in float32 or bfloat16.")
         config = ModelConfig.from_folder(folder)
         adapters = None if lora is None else AdapterParameters(config, lora, seed)
-        return Decoder(config, loading.load(config, dtype), adapters, dtype)
+        storage = "full" if lora is None else lora.base_weights
+        return Decoder(config, loading.load(config, dtype, storage), adapters, dtype)
 
     @staticmethod
-    def load_tuned(adapter_folder: Path, dtype: torch.dtype = torch.bfloat16) -> "Decoder":
+    def load_tuned(adapter_folder: Path, dtype: torch.dtype = torch.bfloat16, base_weights: Storage = "full") -> "Decoder":
         """Loads a saved adapter (PEFT's format) and the base model that it names. Raises ModelError."""
         settings, base = peft_format.read_settings(adapter_folder)
-        decoder = Decoder.load(base, settings, dtype)
+        decoder = Decoder.load(base, settings.model_copy(update={"base_weights": base_weights}), dtype)
         peft_format.load_into(decoder.trainable_parameters(), adapter_folder)
         return decoder
 
@@ -79,6 +80,16 @@ class Decoder:
             yield
         finally:
             self._adapters_are_on = before
+
+    @contextmanager
+    def dropping_out(self, draw: int) -> Iterator[None]:
+        """Inside the block the adapters' dropout is on. draw: which masks; another number for every batch."""
+        before = self._layer_adapters
+        self._layer_adapters = [_adapters_of(self.adapters, self.config, layer, draw) for layer in range(self.config.num_hidden_layers)]
+        try:
+            yield
+        finally:
+            self._layer_adapters = before
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """The weighted sum of −log p over the batch's pairs, fp32 scalar."""
@@ -164,9 +175,9 @@ class Decoder:
         return self.run(_tensor(batch.input_ids, torch.int32), _tensor(batch.position_ids, torch.int32), attend, rows)
 
 
-def _adapters_of(adapters: AdapterParameters | None, config: ModelConfig, layer: int) -> _LayerAdapters:
+def _adapters_of(adapters: AdapterParameters | None, config: ModelConfig, layer: int, draw: int | None = None) -> _LayerAdapters:
     def group(*modules: Any) -> Sequence[Adapter | None]:
-        found = [adapters.at(layer, module) for module in modules] if adapters is not None else []
+        found = [adapters.at(layer, module, draw) for module in modules] if adapters is not None else []
         return found if any(found) else ()
 
     return _LayerAdapters(group(*qkv_modules(config)), group("o_proj"), group(*gate_up_modules(config)), group("down_proj"))

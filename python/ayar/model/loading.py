@@ -8,7 +8,7 @@ from torch import Tensor
 from ayar.model.adapters import TargetModule, gate_up_modules, module_path, module_shapes, qkv_modules
 from ayar.model.config import ModelConfig
 from ayar.model.weights import Checkpoint
-from ayar.ops import FrozenWeight
+from ayar.ops import FrozenWeight, Storage
 
 _DERIVED = ("rotary_emb.inv_freq",)  # old checkpoints store what config.json already says
 
@@ -38,11 +38,11 @@ class FrozenParts:
     head: FrozenWeight
 
 
-def load(config: ModelConfig, dtype: torch.dtype) -> FrozenParts:
-    """Loads and packs. Raises ModelError naming file and tensor."""
+def load(config: ModelConfig, dtype: torch.dtype, storage: Storage = "full") -> FrozenParts:
+    """Loads and packs; the projections are kept in ``storage``. Raises ModelError naming file and tensor."""
     checkpoint = checked_files(config)
     embedding = checkpoint.read("model.embed_tokens.weight").clone()
-    layers = [_layer(checkpoint, f"model.layers.{index}.", config, dtype) for index in range(config.num_hidden_layers)]
+    layers = [_layer(checkpoint, f"model.layers.{index}.", config, dtype, storage) for index in range(config.num_hidden_layers)]
     head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
     return FrozenParts(embedding, layers, _norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))
 
@@ -91,13 +91,13 @@ def _norm(checkpoint: Checkpoint, path: str, config: ModelConfig) -> Tensor:
     return checkpoint.read(f"{path}.weight").float() + config.norm_offset
 
 
-def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torch.dtype) -> Layer:
+def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torch.dtype, storage: Storage) -> Layer:
     def pack(*modules: TargetModule) -> FrozenWeight:
         paths = [prefix + module_path(module) for module in modules]
         bias = None
         if _has_bias(config, modules[0]):
             bias = torch.cat([checkpoint.read(f"{path}.bias").float() for path in paths])
-        return FrozenWeight.pack([checkpoint.read(f"{path}.weight") for path in paths], bias, dtype)
+        return FrozenWeight.pack([checkpoint.read(f"{path}.weight") for path in paths], bias, dtype, storage)
 
     norms = [_norm(checkpoint, prefix + name, config) for name in _norm_names(config)]
     before_attention, after_attention, before_mlp, after_mlp = norms if config.has_post_norms else (norms[0], None, norms[1], None)

@@ -55,7 +55,7 @@ def read_settings(folder: Path) -> tuple[LoraSettings, Path]:
     path = folder / CONFIG_FILE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        rank, alpha = int(fields["r"]), float(fields["lora_alpha"])
+        rank, alpha, dropout = int(fields["r"]), float(fields["lora_alpha"]), float(fields.get("lora_dropout") or 0)
         modules, base = fields["target_modules"], str(fields["base_model_name_or_path"])
     except FileNotFoundError:
         raise ModelError(f"{path}: missing. Train first, or name the folder that holds the adapter.") from None
@@ -76,6 +76,7 @@ def read_settings(folder: Path) -> tuple[LoraSettings, Path]:
         rank=rank,
         alpha=alpha,
         target_modules=cast(tuple[TargetModule, ...], tuple(modules)),
+        dropout=dropout,
         layers="all" if layers is None else (layers,) if isinstance(layers, int) else tuple(layers),
     )
     return settings, Path(base)
@@ -90,7 +91,7 @@ def _config(adapters: AdapterParameters, base: Path) -> dict[str, Any]:
         "base_model_name_or_path": str(base.resolve()),
         "r": settings.rank,
         "lora_alpha": int(settings.alpha) if settings.alpha.is_integer() else settings.alpha,
-        "lora_dropout": 0.0,
+        "lora_dropout": settings.dropout,
         "target_modules": list(adapters.modules),
         "bias": "none",
         "use_rslora": False,

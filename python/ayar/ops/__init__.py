@@ -3,7 +3,8 @@
 from ayar.ops.adamw import adamw_, gradient_norm
 from ayar.ops.attention import attention
 from ayar.ops.attention_varlen import attention_varlen
-from ayar.ops.frozen_weight import FrozenWeight
+from ayar.ops.dropout import Dropout
+from ayar.ops.frozen_weight import FrozenWeight, Storage
 from ayar.ops.geglu import geglu
 from ayar.ops.head_norm import head_norm
 from ayar.ops.linear_cross_entropy import linear_cross_entropy
@@ -15,7 +16,9 @@ from ayar.ops.swiglu_mlp import swiglu_mlp
 
 __all__ = [
     "Adapter",
+    "Dropout",
     "FrozenWeight",
+    "Storage",
     "adamw_",
     "attention",
     "attention_varlen",

@@ -1,14 +1,16 @@
 """A frozen weight in the form that the kernels multiply with."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ayar.errors import ShapeError
+from ayar.errors import BackendError, ShapeError
 from ayar.ops import backend
+from ayar.ops.int8 import Int8
 
+Storage = Literal["full", "nf4", "int8"]  # how a frozen weight is kept
 _DTYPES = (torch.float32, torch.bfloat16)
 
 
@@ -17,19 +19,25 @@ class FrozenWeight:
 
     Serves y = x Wᵀ + bias and dx = dy W. The panels for dx are made at the first backward, so evaluation holds one copy.
     Make it with ``pack``; it does not keep the tensors it was made from.
+
+    storage: "full", in dtype. "nf4": 4.13 bits a weight, double-quantized; numbers again a few panels at a time while they multiply.
+    "int8": by row; x and dy are quantized row by row too and multiply as integers (ayar.ops.int8 has the formulas).
     """
 
     shape: tuple[int, int]
     splits: tuple[int, ...]
     dtype: torch.dtype
+    storage: Storage
     bias: Tensor | None
     packed: Any  # what a kernel takes: a native PackedWeight on the CPU, the plain (N, K) tensor on a GPU
 
     @classmethod
-    def pack(cls, weights: Sequence[Tensor], bias: Tensor | None = None, dtype: torch.dtype | None = None) -> "FrozenWeight":
+    def pack(
+        cls, weights: Sequence[Tensor], bias: Tensor | None = None, dtype: torch.dtype | None = None, storage: Storage = "full"
+    ) -> "FrozenWeight":
         """Packs weights (N_i, K), fp32 or bf16, computing in ``dtype`` (fp32 or bf16; default: that of the first weight).
 
-        bias: (ΣN_i,) or None, added in fp32. Raises ShapeError.
+        bias: (ΣN_i,) or None, added in fp32. Raises ShapeError; BackendError for a quantized weight that is not in main memory.
         """
         if not weights:
             raise ShapeError("FrozenWeight: there is no weight to pack")
@@ -42,24 +50,32 @@ class FrozenWeight:
         self = cls()
         self.splits = tuple(weight.shape[0] for weight in weights)
         self.shape = (sum(self.splits), weights[0].shape[1])
-        self.dtype = dtype
+        self.dtype, self.storage = dtype, storage
         if bias is not None and bias.shape != self.shape[:1]:
             raise ShapeError(f"FrozenWeight: bias {tuple(bias.shape)} must have {self.shape[0]} elements")
         self.bias = None if bias is None else bias.detach().to(torch.float32, copy=True)
         plain = [_plain(weight) for weight in weights]
         if plain[0].device.type == "cpu":
-            self.packed = backend.native().cpu.PackedWeight(plain, self.bias, dtype == torch.bfloat16)
+            self.packed = backend.native().cpu.PackedWeight(plain, self.bias, dtype == torch.bfloat16, storage)
+        elif storage != "full":
+            raise BackendError(f"FrozenWeight: {storage} is kept in main memory only; these weights are on {plain[0].device}")
         else:
             self.packed = torch.cat(plain).to(dtype)
         return self
 
-    def unpack(self) -> Tensor:
-        """The stacked weight (N, K) of ``dtype``, newly made."""
+    def unpack(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The stacked weight (N, K), newly made: of this weight's dtype, or of fp32, in which a quantized one is not rounded."""
         if isinstance(self.packed, Tensor):
-            return self.packed.clone()
-        weight = torch.empty(self.shape, dtype=self.dtype)
+            return self.packed.to(dtype or self.dtype, copy=True)
+        weight = torch.empty(self.shape, dtype=dtype or self.dtype)
         self.packed.unpack(weight)
         return weight
+
+    def unpack_int8(self) -> Int8:
+        """Codes and scales of a weight that is kept in int8."""
+        scale = torch.empty(self.shape[0], 1)
+        self.packed.int8_scales(scale)
+        return Int8((self.unpack(torch.float32) / scale).nan_to_num().round(), scale)
 
     @property
     def nbytes(self) -> int:
@@ -67,7 +83,7 @@ class FrozenWeight:
         return int(self.packed.nbytes)
 
     def __repr__(self) -> str:
-        return f"FrozenWeight(shape={self.shape}, splits={self.splits}, dtype={self.dtype})"
+        return f"FrozenWeight(shape={self.shape}, splits={self.splits}, dtype={self.dtype}, storage={self.storage!r})"
 
 
 def _plain(weight: Tensor) -> Tensor:

@@ -9,48 +9,51 @@ from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
 from ayar.ops import backend
+from ayar.ops.dropout import Dropout, dropped_out
 from ayar.ops.frozen_weight import FrozenWeight
+from ayar.ops.int8 import Int8, Int8LinearReference
 
 
 class Adapter(NamedTuple):
-    """The low-rank update of one projection: scaling · lora_B · lora_A."""
+    """The low-rank update of one projection: scaling · lora_B · lora_A, with dropout on the x that it takes where one is given."""
 
     lora_A: Tensor  # (rank, K) fp32
     lora_B: Tensor  # (N_i, rank) fp32
     scaling: float  # alpha / rank
+    dropout: Dropout | None = None
 
 
 def lora_linear(x: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None] = ()) -> Tensor:
-    """y_i = x W_iᵀ + bias_i + scaling_i (x A_iᵀ) B_iᵀ for each projection i stacked in ``weight``, side by side.
+    """y_i = x W_iᵀ + bias_i + scaling_i (dropout_i(x) A_iᵀ) B_iᵀ for each projection i stacked in ``weight``, side by side.
 
     x: (T, K) of ``weight.dtype``, rows may be strided. adapters: one a projection, None where it has none; empty: none has.
     Returns (T, ΣN_i) of x's dtype. Gradients: x, lora_A and lora_B (fp32). Raises ShapeError.
     """
     _require_fitting(x, weight, adapters)
     if backend.is_reference():
-        return lora_linear_reference(x, weight.unpack(), adapters, weight.splits, weight.bias)
-    starts, factors, scalings = [], [], []
+        plain = weight.unpack_int8() if weight.storage == "int8" else weight.unpack()
+        return lora_linear_reference(x, plain, adapters, weight.splits, weight.bias)
+    fixed, factors = [], []
     column = 0
     for adapter, split in zip(adapters, weight.splits, strict=False):
         if adapter is not None:
-            starts.append(column)
+            fixed.append(_Fixed(column, adapter.scaling, _native_dropout(adapter.dropout)))
             factors += [adapter.lora_A, adapter.lora_B]
-            scalings.append(adapter.scaling)
         column += split
-    if not factors:
+    if not factors and weight.storage == "full":
         return _FrozenLinear.apply(x, weight)
-    return _LoraLinear.apply(x, weight, starts, scalings, *factors)
+    return _LoraLinear.apply(x, weight, fixed, *factors)
 
 
 def lora_linear_reference(
     x: Tensor,
-    weight: Tensor,
+    weight: Tensor | Int8,
     adapters: Sequence[Adapter | None] = (),
     splits: Sequence[int] = (),
     bias: Tensor | None = None,
 ) -> Tensor:
     """The plain formula. weight: (ΣN_i, K). splits: the N_i; not needed where every projection has an adapter."""
-    y = x @ weight.T
+    y = Int8LinearReference.apply(x, weight) if isinstance(weight, Int8) else x @ weight.T
     if bias is not None:
         y = y + bias.to(y.dtype)
     if not any(adapters):
@@ -61,7 +64,8 @@ def lora_linear_reference(
         if adapter is None:
             parts.append(part)
         else:
-            update = x.to(adapter.lora_A.dtype) @ adapter.lora_A.T @ adapter.lora_B.T
+            taken = x if adapter.dropout is None else dropped_out(x, adapter.dropout)
+            update = taken.to(adapter.lora_A.dtype) @ adapter.lora_A.T @ adapter.lora_B.T
             parts.append(part + (adapter.scaling * update).to(part.dtype))
     return torch.cat(parts, dim=-1)
 
@@ -110,15 +114,23 @@ class _FrozenLinear(torch.autograd.Function):
         return dx, None
 
 
+class _Fixed(NamedTuple):
+    """What a native adapter has beside its factors."""
+
+    first_column: int
+    scaling: float
+    dropout: tuple[int, int, int, int] | None
+
+
 class _LoraLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: FrozenWeight, starts: list[int], scalings: list[float], *factors: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: FrozenWeight, fixed: list[_Fixed], *factors: Tensor) -> Tensor:
         x_rows = _rows(x)
-        adapters = _native_adapters(starts, scalings, factors)
+        adapters = _native_adapters(fixed, factors)
         u = x.new_empty(x.shape[0], sum(rank + rank % 2 for rank in map(len, factors[::2])), dtype=torch.float32)
         y = x.new_empty(x.shape[0], weight.shape[0])
         backend.kernels(x).lora_linear_forward(x_rows, weight.packed, adapters, u, y)
-        ctx.weight, ctx.starts, ctx.scalings = weight, starts, scalings
+        ctx.weight, ctx.fixed = weight, fixed
         ctx.save_for_backward(x_rows, u, *factors)
         return y
 
@@ -133,14 +145,20 @@ class _LoraLinear(torch.autograd.Function):
             x,
             u,
             ctx.weight.packed,
-            _native_adapters(ctx.starts, ctx.scalings, factors),
+            _native_adapters(ctx.fixed, factors),
             list(zip(gradients[::2], gradients[1::2], strict=True)),
             dx,
         )
-        wanted = (gradient if needed else None for gradient, needed in zip(gradients, ctx.needs_input_grad[4:], strict=True))
-        return (dx if ctx.needs_input_grad[0] else None, None, None, None, *wanted)
+        wanted = (gradient if needed else None for gradient, needed in zip(gradients, ctx.needs_input_grad[3:], strict=True))
+        return (dx if ctx.needs_input_grad[0] else None, None, None, *wanted)
 
 
-def _native_adapters(starts: list[int], scalings: list[float], factors: Sequence[Tensor]) -> list[tuple[int, Tensor, Tensor, float]]:
+def _native_adapters(fixed: list[_Fixed], factors: Sequence[Tensor]) -> list[tuple[Any, ...]]:
     pairs = zip(factors[::2], factors[1::2], strict=True)
-    return [(start, _rows(a), _rows(b), scaling) for start, (a, b), scaling in zip(starts, pairs, scalings, strict=True)]
+    return [(own.first_column, _rows(a), _rows(b), own.scaling, own.dropout) for own, (a, b) in zip(fixed, pairs, strict=True)]
+
+
+def _native_dropout(dropout: Dropout | None) -> tuple[int, int, int, int] | None:
+    if dropout is None or dropout.threshold == 0:
+        return None
+    return dropout.seed & (1 << 64) - 1, dropout.draw & 0xFFFFFFFF, dropout.stream & 0xFFFFFFFF, dropout.threshold

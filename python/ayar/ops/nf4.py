@@ -2,6 +2,8 @@
 
 The tensor is cut, flat and row-major, into blocks of 64; value = absmax of its block · CODEBOOK[4-bit code]. The layout is the one that
 bitsandbytes documents: element 2j in the high nibble of byte j, element 2j + 1 in the low one.
+
+Double quantization keeps the absmax of a tensor in 8 bits: less their mean, in blocks of 256, each as nested_absmax · DYNAMIC_MAP[code].
 """
 
 from typing import NamedTuple
@@ -20,12 +22,32 @@ CODEBOOK = (
 )  # fmt: skip
 
 
+NESTED_BLOCK = 256
+
+
+def _dynamic_map() -> Tensor:
+    """The signed 8-bit map of Dettmers et al. 2022, arXiv 2110.02861: ± 10^(i − 6) · the middles of 2^i equal parts of [0.1, 1], 0 and 1."""
+    middles = [10.0 ** (i - 6) * (0.1 + 0.9 * (j + 0.5) / 2**i) for i in range(7) for j in range(2**i)]
+    return torch.tensor(sorted([*middles, *(-value for value in middles), 0.0, 1.0]))
+
+
+DYNAMIC_MAP = _dynamic_map()
+
+
 class Nf4(NamedTuple):
     """A quantized tensor: ``code`` uint8 (numel / 2,), ``absmax`` fp32 (numel / 64,), and the ``shape`` it came with."""
 
     code: Tensor
     absmax: Tensor
     shape: torch.Size
+
+
+class NestedAbsmax(NamedTuple):
+    """The absmax of one tensor, quantized: ``code`` uint8 (blocks,), ``nested_absmax`` fp32 (⌈blocks / 256⌉,), ``offset`` their mean."""
+
+    code: Tensor
+    nested_absmax: Tensor
+    offset: Tensor
 
 
 def nf4_quantize(value: Tensor) -> Nf4:
@@ -67,6 +89,22 @@ def nf4_quantize_reference(value: Tensor) -> Nf4:
     midpoints = (codebook[:-1] + codebook[1:]) * 0.5
     code = torch.bucketize(blocks * reciprocal[:, None], midpoints).to(torch.uint8).reshape(-1, 2)  # a tie goes to the lower entry
     return Nf4(code[:, 0] << 4 | code[:, 1], absmax, value.shape)
+
+
+def nest_absmax_reference(absmax: Tensor) -> NestedAbsmax:
+    """absmax: fp32 (blocks,), at least one."""
+    offset = absmax.double().mean().float()
+    pieces = (absmax - offset).split(NESTED_BLOCK)
+    nested_absmax = torch.stack([piece.abs().amax() for piece in pieces])
+    midpoints = (DYNAMIC_MAP[:-1] + DYNAMIC_MAP[1:]) * 0.5
+    scaled = [piece * torch.where(largest > 0, 1 / largest, 0.0) for piece, largest in zip(pieces, nested_absmax, strict=True)]
+    return NestedAbsmax(torch.bucketize(torch.cat(scaled), midpoints).to(torch.uint8), nested_absmax, offset)
+
+
+def unnest_absmax_reference(nested: NestedAbsmax) -> Tensor:
+    """The absmax that the codes stand for: fp32 (blocks,)."""
+    largest = nested.nested_absmax.repeat_interleave(NESTED_BLOCK)[: len(nested.code)]
+    return DYNAMIC_MAP[nested.code.long()] * largest + nested.offset
 
 
 def nf4_dequantize_reference(weight: Nf4, dtype: torch.dtype = torch.bfloat16) -> Tensor:

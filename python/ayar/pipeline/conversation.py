@@ -27,7 +27,7 @@ class Conversation:
         if not folder.recipe.is_file() or not folder.adapter.is_dir():
             raise DataError(f"{run_folder}: no finished run there. Give the folder that `ayar run` named, such as runs/support.")
         self._recipe = Recipe.load(folder.recipe)
-        self._decoder = Decoder.load_tuned(folder.adapter, getattr(torch, self._recipe.train.dtype))
+        self._decoder = Decoder.load_tuned(folder.adapter, getattr(torch, self._recipe.train.dtype), self._recipe.lora.base_weights)
         self._use_adapter, self._max_new_tokens = use_adapter, max_new_tokens
         base = self._decoder.config.folder
         self._model = read_model_text(base)

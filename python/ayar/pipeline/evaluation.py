@@ -33,7 +33,7 @@ def evaluate(recipe: Recipe, progress: Progress = silent) -> Evaluated:
     rows = kept_rows(recipe, model)
     if rows is None:  # other rows might hold out what the adapter was trained on
         raise DataError(f"{folder.prepared}: prepared by another recipe or from other files. Train again with: ayar train RECIPE")
-    decoder = Decoder.load_tuned(folder.adapter, getattr(torch, recipe.train.dtype))
+    decoder = Decoder.load_tuned(folder.adapter, getattr(torch, recipe.train.dtype), recipe.lora.base_weights)
     scores = score(decoder, model.tokenizer, rows.test, recipe.task, recipe.evaluate, progress, rows.train)
     write_json(folder.evaluation, scores)
     return Evaluated(folder.root, scores)

@@ -65,10 +65,10 @@ def trainable_parameters(config: ModelConfig, lora: LoraSettings) -> int:
 
 
 def memory_bytes(config: ModelConfig, lora: LoraSettings, pack_tokens: int, dtype: torch.dtype) -> int:
-    """Peak of training: weights (twice: one packed copy a direction), optimizer state, one pack's activations, runtime."""
+    """Peak of training: weights, optimizer state, one pack's activations, runtime."""
     width = dtype.itemsize
     shapes = module_shapes(config)
-    weights = config.num_hidden_layers * sum(out * into for out, into in shapes.values()) * 2 * width
+    weights = round(config.num_hidden_layers * sum(out * into for out, into in shapes.values()) * _bytes_a_weight(lora, width))
     head = config.vocab_size * config.hidden_size * 3 * width  # embedding, and the head packed for both directions
     optimizer = trainable_parameters(config, lora) * 4 * 4  # value, gradient and two moments, fp32
     kept_layers = config.num_hidden_layers - lora.layer_indices(config.num_hidden_layers)[0]
@@ -79,10 +79,15 @@ def memory_bytes(config: ModelConfig, lora: LoraSettings, pack_tokens: int, dtyp
     return weights + head + optimizer + activations + _RUNTIME_BYTES + _LOGITS_CHUNK_BYTES
 
 
+def _bytes_a_weight(lora: LoraSettings, width: int) -> float:
+    """One packed copy a direction; NF4 serves both directions with one: 4 bits, and 8 for the absmax of every 64."""
+    return {"full": 2.0 * width, "int8": 2.0, "nf4": 0.5 + 1 / 64}[lora.base_weights]
+
+
 def measured_flops_per_second(config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, rows: int = 2048, repeats: int = 5) -> float:
     """Speed of the largest fused projection (gate and up), forward and backward, on this machine now; the median of a few."""
     feed, hidden = config.intermediate_size, config.hidden_size
-    weight = FrozenWeight.pack([torch.zeros(feed, hidden, dtype=dtype)] * 2, dtype=dtype)
+    weight = FrozenWeight.pack([torch.zeros(feed, hidden, dtype=dtype)] * 2, dtype=dtype, storage=lora.base_weights)
     adapters = [
         Adapter(torch.zeros(lora.rank, hidden).requires_grad_(), torch.zeros(feed, lora.rank).requires_grad_(), 1.0) for _ in range(2)
     ]
@@ -140,6 +145,8 @@ def remedies(recipe: Recipe) -> tuple[str, ...]:
         )
     if recipe.lora.layers == "all":
         found.append("lora.layers: 8, so that only the uppermost 8 layers keep activations")
+    if recipe.lora.base_weights != "nf4":
+        found.append(f"lora.base_weights: nf4 (now {recipe.lora.base_weights}), which keeps a frozen weight in 4 bits")
     if recipe.train.dtype == "float32":
         found.append("train.dtype: bfloat16, which halves weights and activations")
     return (*found, "a smaller model")

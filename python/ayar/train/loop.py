@@ -120,8 +120,10 @@ class _Run:
         started = time.perf_counter()
         labelled = sum(labelled_tokens(batch) for batch in step_batches)
         loss = 0.0
-        for batch in step_batches:
-            batch_loss = self.decoder.loss(batch) / labelled
+        for index, batch in enumerate(step_batches):
+            # The masks follow from the place in the run alone, so a resumed run has the same ones.
+            with self.decoder.dropping_out(self.state.step * self.settings.grad_accumulation_steps + index):
+                batch_loss = self.decoder.loss(batch) / labelled
             batch_loss.backward()
             loss += batch_loss.item()
         norm = self.optimizer.gradient_norm()

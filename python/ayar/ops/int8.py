@@ -26,7 +26,7 @@ def int8_quantize(value: Tensor) -> Int8:
     value = value.detach().float()
     largest = value.abs().amax(1, keepdim=True) if value.shape[1] else value.new_zeros(len(value), 1)
     is_zero = largest < _NEGLIGIBLE
-    reciprocal = torch.where(is_zero, 0.0, _LARGEST / largest)
+    reciprocal = torch.where(is_zero, 0.0, torch.full_like(largest, _LARGEST) / largest)  # torch divides a number by way of 1 / largest
     scale = torch.where(is_zero, 0.0, largest / _LARGEST)
     scale = torch.where(largest.isfinite(), scale, torch.nan)
     return Int8((value * reciprocal).nan_to_num().round(), scale)

@@ -39,8 +39,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
     }
     if (node == 0) continue;  // an empty token matches nothing
     nodes_[node].token = &token;
-    starts_token_[static_cast<uint8_t>(token.content[0])] = true;
   }
+  for (const auto& [label, target] : nodes_[0].children) first_node_[label] = target;
   if (nodes_[0].children.size() == 1) only_start_ = nodes_[0].children[0].first;
 }
 
@@ -50,13 +50,15 @@ size_t AddedTokens::next_candidate(std::string_view text, size_t from) const {
     const void* const found = std::memchr(text.data() + from, only_start_, text.size() - from);
     return found == nullptr ? text.size() : static_cast<size_t>(static_cast<const char*>(found) - text.data());
   }
-  while (from < text.size() && !starts_token_[static_cast<uint8_t>(text[from])]) ++from;
+  while (from < text.size() && first_node_[static_cast<uint8_t>(text[from])] == 0) ++from;
   return from;
 }
 
 const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at) const {
-  const AddedToken* longest = nullptr;
-  for (uint32_t node = 0; at < text.size(); ++at) {
+  uint32_t node = first_node_[static_cast<uint8_t>(text[at])];
+  if (node == 0) return nullptr;
+  const AddedToken* longest = nodes_[node].token;
+  for (++at; at < text.size(); ++at) {
     uint32_t child = 0;
     for (const auto& [label, target] : nodes_[node].children) {
       if (label == static_cast<uint8_t>(text[at])) {

@@ -56,8 +56,8 @@ class AddedTokens {
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;
-  bool starts_token_[256] = {};
-  int only_start_ = -1;  // the byte that every token starts with, where there is one
+  uint32_t first_node_[256] = {};  // of the root's children, by their byte; 0 where no token starts so
+  int only_start_ = -1;            // the byte that every token starts with, where there is one
 };
 
 }  // namespace ayar::text

@@ -1,49 +1,56 @@
-// Byte-level byte-pair encoding of one pre-token (Sennrich et al., 2016): merge the pair of lowest rank, leftmost first, until none is
-// left.
+// Byte-pair encoding of one pre-token (Sennrich et al., 2016): merge the pair of lowest rank, leftmost first, until none is left.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "text/compiled_vocabulary.hpp"
 #include "text/merge_table.hpp"
-#include "text/string_index.hpp"
 
 namespace ayar::text {
 
-struct VocabularyEntry {
-  std::string token;  // in the byte-level alphabet
-  uint32_t id;
+struct BpeSettings {
+  bool is_byte_level = true;  // symbols are bytes, tokens are written in the byte-level alphabet; else symbols are characters
+  bool ignore_merges = false;
+  bool byte_fallback = false;  // a character without token becomes its bytes, <0x00> to <0xFF>, where all of them are there
+  bool fuse_unk = false;
+  uint32_t unk_id = kNoToken;  // what has no token is dropped where there is none
 };
 
 class Bpe {
  public:
-  // Throws std::invalid_argument for a merge whose sides or result are not in the vocabulary, and for two tokens of one id.
-  Bpe(const std::vector<VocabularyEntry>& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges, bool ignore_merges);
-  Bpe(const Bpe&) = delete;
-  Bpe& operator=(const Bpe&) = delete;
+  // Throws std::invalid_argument for a merge whose sides or result are not in the vocabulary.
+  static void build(const std::vector<VocabularyEntry>& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges,
+                    ImageBuilder& image);
+  Bpe(const CompiledImage& image, const Vocabulary& vocabulary, BpeSettings settings);
 
   // Writes the ids of a pre-token to `ids`, which has room for one a byte, and returns their number.
-  // A byte that has no token is dropped and its neighbours become adjacent.
+  // What has no token and no stand-in is dropped and its neighbours become adjacent.
   size_t encode(std::string_view piece, uint32_t* ids) const;
+  // Appends the same, and how many bytes of the piece (written in the byte-level alphabet where the model is of that kind) each id takes.
+  void encode(std::string_view piece, std::vector<uint32_t>& ids, std::vector<uint32_t>& widths) const;
 
-  uint32_t id_count() const { return id_count_; }                              // one more than the greatest id
-  const std::string& bytes_of(uint32_t id) const { return bytes_of_id_[id]; }  // what it decodes to; empty for an id without token
-  bool is_token(uint32_t id) const { return id < id_count_ && is_token_[id]; }
+  const BpeSettings& settings() const { return settings_; }
+  bool drops_nothing() const { return drops_nothing_; }  // every text has a token for each of its bytes or characters
 
  private:
-  size_t merge_short(uint32_t* ids, size_t count) const;
-  size_t merge_long(uint32_t* ids, size_t count) const;
+  template <class OnSymbol>
+  void symbols_of(std::string_view piece, OnSymbol&& on_symbol) const;
+  uint32_t whole(std::string_view piece) const;
+  size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;                  // ranks[i]: of the merge of symbols i and i + 1
+  size_t merge_long(uint32_t* ids, std::vector<uint32_t>& ranks, uint32_t* widths) const;  // ranks: as above, kNoMerge last
 
-  bool ignore_merges_;
-  uint32_t id_count_ = 0;
-  uint32_t id_of_byte_[256];
+  BpeSettings settings_;
+  const Vocabulary& vocabulary_;
   MergeTable merges_;
-  std::vector<std::string> bytes_of_id_;
-  std::vector<bool> is_token_;
-  StringIndex id_of_bytes_;  // filled only where whole pre-tokens are looked up
+  std::span<const uint32_t> byte_pairs_;
+  uint32_t id_of_byte_[256];   // byte-level: of each byte; else of each ASCII character
+  uint32_t byte_tokens_[256];  // <0x00> to <0xFF>
+  bool drops_nothing_ = false;
 };
 
 }  // namespace ayar::text

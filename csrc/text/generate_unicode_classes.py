@@ -13,7 +13,7 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Digits, Split, Whitespace
 
 OTHER, LETTER, NUMBER, WHITE = range(4)
-NUMERIC, WORD = 4, 8  # flags above the class
+NUMERIC, WORD, UPPER, LOWER, MARK, PUNCT = 4, 8, 16, 32, 64, 128  # flags above the class
 BLOCK = 256
 CODE_POINTS = [c for c in range(sys.maxunicode + 1) if not 0xD800 <= c <= 0xDFFF]
 
@@ -43,9 +43,12 @@ def main() -> None:
     letters, numbers, white = matching(r"\p{L}"), matching(r"\p{N}"), matching(r"\s")
     assert len(white) == 25, "the regex crate's \\s and Oniguruma's were the same 25 characters"
     numerics, words = numeric(), word()
+    upper, lower, marks, punct = (matching(pattern) for pattern in (r"[\p{Lu}\p{Lt}]", r"\p{Ll}", r"\p{M}", r"[\p{P}\p{S}]"))
     assert len(letters | numbers | white) == len(letters) + len(numbers) + len(white)
     classes = bytearray(sys.maxunicode + 1)
-    for found, value in ((letters, LETTER), (numbers, NUMBER), (white, WHITE), (numerics, NUMERIC), (words, WORD)):
+    kinds = ((letters, LETTER), (numbers, NUMBER), (white, WHITE))
+    flags = ((numerics, NUMERIC), (words, WORD), (upper, UPPER), (lower, LOWER), (marks, MARK), (punct, PUNCT))
+    for found, value in kinds + flags:
         for c in found:
             classes[c] |= value
     blocks: dict[bytes, int] = {}

@@ -1,27 +1,91 @@
 #include "text/piece_cache.hpp"
 
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
 #include "text/string_index.hpp"
 
 namespace ayar::text {
 
-void PieceCache::insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count) {
-  if (2 * ++filled_ > slots_.size() && slots_.size() < kMaxSlots) grow();
-  Slot slot{key.low, key.high, {}};
-  std::memcpy(slot.ids, ids, count * sizeof *ids);
-  slot.ids[0] |= static_cast<uint32_t>(count) << 28;
-  place(slot, hash);
+std::span<const PieceSlot> checked_seeds(const CompiledImage& image, uint32_t id_count) {
+  const std::span<const PieceSlot> seeds = image.array<PieceSlot>(Section::seed_slots);
+  if ((!seeds.empty() && seeds.size() < 4) || (seeds.size() & (seeds.size() - 1)) != 0) throw DamagedImage("the seeds have a wrong size");
+  for (const PieceSlot& slot : seeds) {
+    if (slot.high == 0) continue;
+    const uint32_t count = slot.ids[0] >> 28;
+    bool is_wrong = count == 0 || count > kShortIds;
+    for (uint32_t i = 0; i < kShortIds; ++i) is_wrong |= i < count && (i == 0 ? slot.ids[0] & 0x0FFFFFFF : slot.ids[i]) >= id_count;
+    if (is_wrong) throw DamagedImage("a seed has an id without token");
+  }
+  return seeds;
 }
 
-// An early piece is a frequent one: it keeps the first place of its bucket, the second goes to the latest.
-void PieceCache::place(const Slot& slot, uint64_t hash) {
-  Slot* const pair = &slots_[hash & (slots_.size() - 2)];
-  pair[pair[0].high != 0] = slot;
+bool place_piece(PieceSlot* slots, size_t size, const PieceSlot& piece, uint64_t hash) {
+  for (PieceSlot* pair : {slots + PieceBucket::first(hash, size), slots + PieceBucket::second(hash, size)}) {
+    for (PieceSlot* slot : {pair, pair + 1}) {
+      if (slot->high != 0 && !holds(*slot, {piece.low, piece.high})) continue;
+      *slot = piece;
+      return true;
+    }
+  }
+  return false;
+}
+
+PieceSlots::PieceSlots(size_t size) : size_(size) {
+  constexpr size_t kHugePage = size_t{2} << 20;
+  const size_t bytes = size * sizeof(PieceSlot);
+  const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  slots_ = static_cast<PieceSlot*>(::operator new(bytes, std::align_val_t{alignment}));
+  if (alignment == kHugePage) madvise(slots_, bytes, MADV_HUGEPAGE);  // before the first touch, or it does nothing
+  std::fill_n(slots_, size, PieceSlot{});
+}
+
+PieceSlots::~PieceSlots() {
+  const size_t bytes = size_ * sizeof(PieceSlot);
+  if (slots_ != nullptr) ::operator delete(slots_, std::align_val_t{bytes >= size_t{2} << 20 ? size_t{2} << 20 : 64});
+}
+
+PieceCache::PieceCache(std::span<const PieceSlot> seeds, size_t text_bytes)
+    : slots_(std::clamp(std::bit_ceil(text_bytes / 64), kMinSlots, kMaxSlots / 4)), seeds_(seeds) {}
+
+size_t PieceCache::find_seed(PieceKey key, uint64_t hash, uint32_t* ids) {
+  ++seed_lookups_;
+  if (seeds_.empty()) return 0;
+  const PieceSlot* const slot = find_slot(seeds_.data(), seeds_.size(), key, hash);
+  if (slot == nullptr) return 0;
+  const size_t count = copy_ids(*slot, ids);
+  insert(key, hash, ids, count);
+  return count;
+}
+
+void PieceCache::insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count) {
+  if (count > kShortIds && long_ids_.size() > kMaxLongIds) grow_long();
+  if (2 * ++filled_ > slots_.size() && slots_.size() < kMaxSlots) grow();
+  if (count <= kShortIds) return place(PieceSlot::of(key, ids, count), hash);
+  place({key.low, key.high, {kMany << 28, static_cast<uint32_t>(long_ids_.size()), static_cast<uint32_t>(count), generation_}}, hash);
+  long_ids_.insert(long_ids_.end(), ids, ids + count);
+}
+
+// `ids`: the slot's own, which say where the piece's lie.
+size_t PieceCache::find_many(uint32_t* ids) const {
+  if (ids[3] != generation_) return 0;
+  const size_t count = ids[2];
+  std::memcpy(ids, long_ids_.data() + ids[1], count * sizeof *ids);
+  return count;
+}
+
+// An early piece is a frequent one and stays; in a full bucket the latest takes the second place.
+void PieceCache::place(const PieceSlot& slot, uint64_t hash) {
+  if (!place_piece(slots_.data(), slots_.size(), slot, hash)) slots_.data()[PieceBucket::first(hash, slots_.size()) + 1] = slot;
 }
 
 void PieceCache::grow() {
-  std::vector<Slot> old(2 * slots_.size());
-  old.swap(slots_);
-  for (const Slot& slot : old) {
+  PieceSlots old(2 * slots_.size());
+  std::swap(old, slots_);
+  for (const PieceSlot& slot : std::span(old.data(), old.size())) {
     if (slot.high != 0) place(slot, PieceKey{slot.low, slot.high}.hash());
   }
 }
@@ -29,7 +93,7 @@ void PieceCache::grow() {
 const uint32_t* PieceCache::find_long(std::string_view piece, size_t& count) const {
   if (piece.size() > kMaxLongPiece || long_slots_.empty()) return nullptr;
   const uint64_t hash = hash_bytes(piece.data(), piece.size());
-  for (size_t at = hash & (kLongSlots - 1); long_slots_[at].bytes != 0; at = (at + 1) & (kLongSlots - 1)) {
+  for (size_t at = hash & (long_slots_.size() - 1); long_slots_[at].bytes != 0; at = (at + 1) & (long_slots_.size() - 1)) {
     const LongSlot& slot = long_slots_[at];
     if (slot.hash == hash && piece == std::string_view(long_bytes_.data() + slot.bytes_begin, slot.bytes)) {
       count = slot.count;
@@ -41,20 +105,35 @@ const uint32_t* PieceCache::find_long(std::string_view piece, size_t& count) con
 
 void PieceCache::insert_long(std::string_view piece, const uint32_t* ids, size_t count) {
   if (piece.size() > kMaxLongPiece) return;
-  if (long_slots_.empty() || 2 * (long_filled_ + 1) > kLongSlots) {  // full: begin again, so that memory is bounded
-    long_slots_.assign(kLongSlots, {});
-    long_filled_ = 0;
-    long_ids_.clear();
-    long_bytes_.clear();
-  }
+  if (2 * (long_filled_ + 1) > long_slots_.size() || long_ids_.size() > kMaxLongIds) grow_long();
   const uint64_t hash = hash_bytes(piece.data(), piece.size());
-  size_t at = hash & (kLongSlots - 1);
-  while (long_slots_[at].bytes != 0) at = (at + 1) & (kLongSlots - 1);
+  size_t at = hash & (long_slots_.size() - 1);
+  while (long_slots_[at].bytes != 0) at = (at + 1) & (long_slots_.size() - 1);
   long_slots_[at] = {hash, static_cast<uint32_t>(long_ids_.size()), static_cast<uint32_t>(long_bytes_.size()), static_cast<uint16_t>(count),
                      static_cast<uint16_t>(piece.size())};
   ++long_filled_;
   long_ids_.insert(long_ids_.end(), ids, ids + count);
   long_bytes_.insert(long_bytes_.end(), piece.begin(), piece.end());
+}
+
+// To twice the size; a full one begins again, so that memory is bounded.
+void PieceCache::grow_long() {
+  if (long_slots_.size() == kMaxLongSlots || long_ids_.size() > kMaxLongIds) {
+    long_slots_.assign(kMaxLongSlots, {});
+    long_filled_ = 0;
+    long_ids_.clear();
+    long_bytes_.clear();
+    ++generation_;
+    return;
+  }
+  std::vector<LongSlot> old(std::max(2 * long_slots_.size(), kMinLongSlots));
+  old.swap(long_slots_);
+  for (const LongSlot& slot : old) {
+    if (slot.bytes == 0) continue;
+    size_t at = slot.hash & (long_slots_.size() - 1);
+    while (long_slots_[at].bytes != 0) at = (at + 1) & (long_slots_.size() - 1);
+    long_slots_[at] = slot;
+  }
 }
 
 }  // namespace ayar::text

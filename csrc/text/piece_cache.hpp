@@ -1,10 +1,15 @@
-// Pre-tokens already encoded: 32-byte slots for the short ones (at most 15 bytes and 4 ids), an arena for longer ones. One thread owns it.
+// Pre-tokens already encoded: 32-byte slots for the short ones (at most 15 bytes and 4 ids), an arena for longer ones. One thread owns it;
+// behind it stand the seeds, which all threads read: pre-tokens that were encoded when the tokenizer was compiled.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "text/compiled_image.hpp"
 
 namespace ayar::text {
 
@@ -19,6 +24,7 @@ struct PieceKey {
 };
 
 inline constexpr size_t kShortPiece = 15;
+inline constexpr size_t kShortIds = 4;
 
 // Reads 16 bytes: the caller knows that they are there.
 inline PieceKey key_of_readable(const uint8_t* p, size_t size) {
@@ -36,29 +42,100 @@ inline PieceKey key_of(const uint8_t* p, size_t size) {
   return key_of_readable(padded, size);
 }
 
+struct alignas(16) PieceSlot {
+  uint64_t low = 0, high = 0;    // high 0: empty
+  uint32_t ids[kShortIds] = {};  // the number of ids rides in the top 4 bits of the first
+
+  static PieceSlot of(PieceKey key, const uint32_t* ids, size_t count) {
+    PieceSlot slot{key.low, key.high, {}};
+    std::memcpy(slot.ids, ids, count * sizeof *ids);
+    slot.ids[0] |= static_cast<uint32_t>(count) << 28;
+    return slot;
+  }
+};
+
+// Four slots a bucket, in two lines of the cache: a piece's first two, then the others. A power of two in all.
+struct PieceBucket {
+  static size_t first(uint64_t hash, size_t slots) { return hash & (slots - 2); }
+  static size_t second(uint64_t hash, size_t slots) { return first(hash, slots) ^ 2; }
+};
+
+inline bool holds(const PieceSlot& slot, PieceKey key) {
+  return slot.low == key.low && slot.high == key.high;
+}
+
+// The slot of a piece, or nullptr.
+inline const PieceSlot* find_slot(const PieceSlot* slots, size_t size, PieceKey key, uint64_t hash) {
+  const PieceSlot* const pair = slots + PieceBucket::first(hash, size);
+  const PieceSlot* slot = holds(pair[0], key) ? pair : pair + 1;
+  if (holds(*slot, key)) [[likely]]
+    return slot;
+  const PieceSlot* const other = slots + PieceBucket::second(hash, size);
+  slot = holds(other[0], key) ? other : other + 1;
+  return holds(*slot, key) ? slot : nullptr;
+}
+
+// Writes a slot's 4 ids, and returns how many of them count.
+inline size_t copy_ids(const PieceSlot& slot, uint32_t* ids) {
+  uint64_t halves[2];
+  std::memcpy(halves, slot.ids, sizeof halves);
+  const size_t count = static_cast<uint32_t>(halves[0]) >> 28;
+  halves[0] &= ~(uint64_t{15} << 28);
+  std::memcpy(ids, halves, sizeof halves);
+  return count;
+}
+
+// Puts a piece where it was, or into an empty slot of its bucket. False where there is none.
+bool place_piece(PieceSlot* slots, size_t size, const PieceSlot& piece, uint64_t hash);
+
+// The seeds of an image. Throws DamagedImage where a slot holds what no token has.
+std::span<const PieceSlot> checked_seeds(const CompiledImage& image, uint32_t id_count);
+
+// Empty slots; on huge pages where there are many, for a prefetch is lost where the address has no entry in the TLB.
+class PieceSlots {
+ public:
+  explicit PieceSlots(size_t size);
+  PieceSlots(PieceSlots&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)), size_(other.size_) {}
+  PieceSlots& operator=(PieceSlots&& other) noexcept {
+    std::swap(slots_, other.slots_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~PieceSlots();
+
+  PieceSlot* data() { return slots_; }
+  const PieceSlot* data() const { return slots_; }
+  size_t size() const { return size_; }
+
+ private:
+  PieceSlot* slots_;
+  size_t size_;
+};
+
 class PieceCache {
  public:
-  PieceCache() : slots_(kFirstSlots) {}
+  // Sized for a text of so many bytes; it grows where that was too small.
+  PieceCache(std::span<const PieceSlot> seeds, size_t text_bytes);
 
-  struct alignas(32) Slot {
-    uint64_t low = 0, high = 0;
-    uint32_t ids[4] = {};  // the number of ids rides in the top 4 bits of the first
-  };
-
-  const Slot* bucket(uint64_t hash) const { return &slots_[hash & (slots_.size() - 2)]; }
-
-  // Writes 4 ids, of which the number returned counts; 0 where the piece is not here.
-  size_t find(PieceKey key, uint64_t hash, uint32_t* ids) const {
-    const Slot* const pair = bucket(hash);
-    const Slot* const slot = pair[0].low == key.low && pair[0].high == key.high ? pair : pair + 1;
-    if (slot->low != key.low || slot->high != key.high) return 0;
-    std::memcpy(ids, slot->ids, sizeof slot->ids);
-    const size_t count = ids[0] >> 28;
-    ids[0] &= 0x0FFFFFFF;
-    return count;
+  void prefetch(uint64_t hash) const { __builtin_prefetch(slots_.data() + PieceBucket::first(hash, slots_.size())); }
+  void prefetch_seed(PieceKey key, uint64_t hash) const {
+    if (seeds_.empty() || find_slot(slots_.data(), slots_.size(), key, hash) != nullptr) return;
+    __builtin_prefetch(seeds_.data() + PieceBucket::first(hash, seeds_.size()));
   }
 
-  // Keeps a piece of 1 to 4 ids.
+  // Writes the ids of a short piece, up to kMaxIds, and returns their number; 0 where it is not here. What only the seeds have is kept here
+  // too.
+  size_t find(PieceKey key, uint64_t hash, uint32_t* ids) {
+    const PieceSlot* const slot = find_slot(slots_.data(), slots_.size(), key, hash);
+    if (slot == nullptr) return find_seed(key, hash, ids);
+    const size_t count = copy_ids(*slot, ids);
+    return count <= kShortIds ? count : find_many(ids);
+  }
+
+  size_t seed_lookups() const { return seed_lookups_; }  // how often a piece was not here, so far
+
+  // Keeps a short piece of 1 to kMaxIds ids.
+  static constexpr size_t kMaxIds = 64;
   void insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count);
 
   // The ids of a longer piece, or nullptr.
@@ -66,9 +143,9 @@ class PieceCache {
   void insert_long(std::string_view piece, const uint32_t* ids, size_t count);
 
  private:
-  static constexpr size_t kFirstSlots = 1 << 14, kMaxSlots = 1 << 20;  // 512 kB to 32 MB
-  static constexpr size_t kLongSlots = 1 << 15;
-  static constexpr size_t kMaxLongPiece = 128;
+  static constexpr size_t kMinSlots = 1 << 10, kMaxSlots = 1 << 20;  // 32 kB to 32 MB
+  static constexpr size_t kMinLongSlots = 1 << 10, kMaxLongSlots = 1 << 17;
+  static constexpr size_t kMaxLongPiece = 128, kMaxLongIds = 1 << 21;
 
   struct LongSlot {
     uint64_t hash = 0;
@@ -77,11 +154,18 @@ class PieceCache {
     uint16_t count = 0, bytes = 0;  // bytes 0: empty
   };
 
-  void place(const Slot& slot, uint64_t hash);
-  void grow();
+  static constexpr uint32_t kMany = 15;  // in the place of the number of ids: they lie in long_ids_
 
-  std::vector<Slot> slots_;
-  size_t filled_ = 0;
+  size_t find_seed(PieceKey key, uint64_t hash, uint32_t* ids);
+  size_t find_many(uint32_t* ids) const;
+  void place(const PieceSlot& slot, uint64_t hash);
+  void grow();
+  void grow_long();
+
+  PieceSlots slots_;
+  std::span<const PieceSlot> seeds_;
+  size_t filled_ = 0, seed_lookups_ = 0;
+  uint32_t generation_ = 0;  // how often the long pieces began again
   std::vector<LongSlot> long_slots_;
   size_t long_filled_ = 0;
   std::vector<uint32_t> long_ids_;

@@ -15,7 +15,7 @@ import tokenizers
 from tokenizers import pre_tokenizers
 
 from ayar.model.packaged_tokenizer import write_tokenizer
-from ayar.text.tokenizer import Tokenizer, char_offsets
+from ayar.text.tokenizer import Tokenizer, char_offsets, decode_stream
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN2 = LLAMA3.replace("{1,3}", "")
@@ -63,20 +63,39 @@ class Pair(NamedTuple):
         want = self.oracle.encode(text, add_special_tokens=False)
         ids, spans = self.native.encode_with_offsets(text)
         assert ids.tolist() == want.ids, repr(text)
+        assert self.native.encode(text).tolist() == want.ids, repr(text)
         assert char_offsets(text, spans).tolist() == [list(offset) for offset in want.offsets], repr(text)
 
     def check_all(self, texts: Sequence[str]) -> None:
         """Ids of a batch and offsets of it are the oracle's; names the first text that differs."""
         batch = self.native.encode_batch(list(texts), offsets=True)
         assert batch.spans is not None
+        assert np.array_equal(self.native.encode_batch(list(texts)).ids, batch.ids)  # the fast way is the general way
         for row, (text, want) in enumerate(zip(texts, self.oracle.encode_batch(list(texts), add_special_tokens=False), strict=True)):
             begin, end = batch.offsets[row], batch.offsets[row + 1]
             assert batch.ids[begin:end].tolist() == want.ids, repr(text)
             assert char_offsets(text, batch.spans[begin:end]).tolist() == [list(offset) for offset in want.offsets], repr(text)
 
+    def check_decode(self, texts: Sequence[str]) -> None:
+        """The ids of texts decode as the oracle decodes them, at once and as a stream."""
+        for text in texts:
+            ids = self.native.encode(text).tolist()
+            for skip in (True, False):
+                want = self.oracle.decode(ids, skip_special_tokens=skip)
+                assert self.native.decode(ids, skip) == want, repr(text)
+                assert "".join(decode_stream(self.native, iter(ids), skip)) == want, repr(text)
+
 
 def read_pair(path: Path) -> Pair:
-    return Pair(Tokenizer.from_file(path), tokenizers.Tokenizer.from_file(str(path)))
+    """Truncation and padding are off: they are the oracle's alone."""
+    oracle = tokenizers.Tokenizer.from_file(str(path))
+    oracle.no_truncation()
+    oracle.no_padding()
+    return Pair(Tokenizer.from_file(path, store=False), oracle)
+
+
+def added_tokens(pair: Pair) -> list[str]:
+    return [token.content for token in pair.oracle.get_added_tokens_decoder().values()]
 
 
 def smollm2_gguf() -> Path:

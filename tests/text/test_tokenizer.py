@@ -1,5 +1,7 @@
 """Ids and offsets equal those of `tokenizers`, on texts made to break them."""
 
+import ctypes
+import mmap
 import multiprocessing
 import random
 import sys
@@ -15,6 +17,7 @@ from ayar.errors import DataError, ModelError
 from ayar.ops import backend
 from ayar.text.tokenizer import Tokenizer, char_offsets
 from tests.text.oracle import NASTY, Pair, Synthetic, nasty_texts, rows_of
+from tests.text.tokenizer_families import write_family
 
 SEEDS = [
     *("", " ", "  ", "\n", "Hello  world", "!\x04!", "a\U00040000b", "\U00100000", "x'ſt", "'ſ", "DON'T", "don't", " 's", "\t's"),
@@ -217,6 +220,24 @@ def test_a_megabyte_without_a_break_takes_linear_time(smollm2: Pair, piece: str)
 
 
 @pytest.mark.smollm2
+@pytest.mark.parametrize("size", [*range(1, 20), 63, 64, 65, 127, 128, 4096])
+def test_nothing_is_read_behind_the_text(smollm2: Pair, size: int) -> None:
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 3 * page)
+    libc = ctypes.CDLL(None, use_errno=True)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + 2 * page
+    assert libc.mprotect(ctypes.c_void_p(address), page, 0) == 0  # whoever reads there is killed
+    try:
+        for text in ("x" * size, ("ab' \n1." * size)[:size], ("ş" * size)[: size // 2], "中" * (size // 3), " " * size):
+            raw = text.encode()
+            memory[2 * page - len(raw) : 2 * page] = raw
+            ids = smollm2.native.encode(memoryview(memory)[2 * page - len(raw) : 2 * page])
+            assert ids.tolist() == smollm2.oracle.encode(text).ids
+    finally:
+        libc.mprotect(ctypes.c_void_p(address), page, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.mark.smollm2
 def test_threads_share_a_tokenizer(smollm2: Pair) -> None:
     texts = nasty_texts(10, 500, 30)
     want = smollm2.native.encode_batch(texts).ids
@@ -249,6 +270,17 @@ def test_survives_fork(smollm2: Pair) -> None:
     child.start()
     assert queue.get(timeout=30) == want
     child.join()
+
+
+@pytest.mark.smollm2
+def test_verify_finds_a_difference(smollm2: Pair, tmp_path: Path) -> None:
+    assert smollm2.native.verify(["Merhaba dünya", "<|im_end|> x"]) == 2
+    assert smollm2.native.verify("a") == 1
+    other = write_family("gpt2", tmp_path)
+    wrong = Tokenizer(other, smollm2.native._native, {"decoder": None}, None)
+    with pytest.raises(ModelError, match="text 1 differs from tokenizers at token 0") as caught:
+        wrong.verify(["", "secret"])
+    assert "secret" not in str(caught.value)
 
 
 def test_char_offsets() -> None:

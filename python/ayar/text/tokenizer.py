@@ -1,9 +1,6 @@
-"""Byte-level BPE tokenization in native code: the ids that `tokenizers` gives for the same ``tokenizer.json``, on every text."""
+"""Tokenization in native code: the ids that `tokenizers` gives for the same ``tokenizer.json``, on every text."""
 
-import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ayar.errors import DataError, ModelError
-from ayar.text.tokenizer_json import TokenizerFile, read_tokenizer_json
+from ayar.text.tokenizer_compiled import load_tokenizer
+from ayar.text.tokenizer_decoders import decoder_of
 
 Texts = Sequence[str] | pa.Array  # of type string or large_string
 
@@ -28,47 +26,50 @@ class TokenBatch(NamedTuple):
 class Tokenizer:
     """Made by ``from_file``. Added tokens in the text are recognised, none is added to it. Threads may share it; it survives fork."""
 
-    def __init__(self, file: TokenizerFile, path: Path) -> None:
-        native: Any = import_module("ayar._native").tokenizer
-        added = [[tuple(token[:5]) for token in file.added if token.normalized is normalized] for normalized in (False, True)]
-        try:
-            digits, pattern = native.Digits.__members__[file.digits], native.Pattern.__members__[file.pattern]
-            offset_trim = file.trims_offsets, file.keeps_first_space
-            self._native = native.Tokenizer(file.vocab, file.merges, *added, digits, pattern, file.ignore_merges, *offset_trim)
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: {error}. The file is damaged: download it again.") from None
-        for token in file.added:
-            if token.special:
-                self._native.mark_special(token.id)
-        self._vocab = file.vocab | {token.content: token.id for token in file.added}
+    def __init__(self, path: Path, native: Any, settings: dict[str, Any], compiled: Path | None) -> None:
+        self._path = path
+        self._native = native
+        self._decoder = settings["decoder"]
+        self._decode = decoder_of(settings["decoder"])
+        self.compiled = compiled
 
     @classmethod
-    def from_file(cls, path: str | Path) -> "Tokenizer":
-        """Reads a ``tokenizer.json``. Raises ModelError naming the file and the component that is missing, damaged or not supported."""
-        with _no_garbage_collection():
-            return cls(read_tokenizer_json(Path(path)), Path(path))
+    def from_file(cls, path: str | Path, store: bool = True) -> "Tokenizer":
+        """Reads a ``tokenizer.json``, or the compiled file that was made from it (``compiled`` names it; None: only in memory).
+
+        ``store``: the first reading writes that file, beside the JSON or in the cache folder. Raises ModelError naming the file and the
+        component that is missing, damaged or not supported.
+        """
+        return cls(Path(path), *load_tokenizer(Path(path), store))
+
+    @property
+    def engine(self) -> str:
+        """How this tokenizer works, in words, for `ayar doctor`."""
+        plans = {
+            "byte_level": "native, pre-tokens " + ("by 64-byte blocks" if self._native.has_blocks else "character by character"),
+            "sentencepiece": "native, between sure cuts",
+            "words": "native, word by word",
+            "pieces": "native, step by step",
+        }
+        return plans[self._native.plan.name]
 
     @property
     def vocab_size(self) -> int:
         """Number of tokens, added ones included."""
-        return len(self._vocab)
+        return self._native.size
 
     @property
     def id_bound(self) -> int:
         """One more than the largest id: a model needs as many rows in its embedding."""
-        return max(self._vocab.values(), default=-1) + 1
+        return self._native.id_bound
 
     def token_to_id(self, token: str) -> int | None:
-        return self._vocab.get(token)
+        return self._native.find(token)
 
     def id_to_token(self, token_id: int) -> str | None:
-        return self._token_of_id.get(token_id)
+        return self._native.token(token_id) if 0 <= token_id < self.id_bound else None
 
-    @cached_property
-    def _token_of_id(self) -> dict[int, str]:
-        return {token_id: token for token, token_id in self._vocab.items()}
-
-    def encode(self, text: str | bytes) -> np.ndarray:
+    def encode(self, text: str | bytes | memoryview) -> np.ndarray:
         """Ids, int32 (n,). Ill-formed UTF-8 counts as its text repaired with U+FFFD, one for each maximal ill-formed subpart."""
         return self._encode_one(text, False)[0]
 
@@ -100,29 +101,69 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int] | np.ndarray, skip_special_tokens: bool = True) -> str:
         """The text of ids; bytes that are not UTF-8 become U+FFFD. Raises ModelError for an id without token."""
-        try:
-            return self._native.decode(np.asarray(ids, dtype=np.int32), skip_special_tokens).decode("utf-8", "replace")
-        except IndexError as error:
-            raise ModelError(f"decode: {error}; this tokenizer has {self.vocab_size} tokens. It does not belong to the model.") from None
+        if self._decoder is not None and self._decoder["type"] == "ByteLevel":
+            try:
+                return self._native.decode(np.asarray(ids, dtype=np.int32), skip_special_tokens).decode("utf-8", "replace")
+            except IndexError as error:
+                raise ModelError(f"decode: {error}; this tokenizer has {self.vocab_size} tokens. It is not the model's.") from None
+        tokens = []
+        for token_id in ids:
+            token = self.id_to_token(int(token_id))
+            if token is None:
+                raise ModelError(f"decode: id {token_id} has no token; this tokenizer has {self.vocab_size} tokens. It is not the model's.")
+            if not (skip_special_tokens and self._native.is_special(int(token_id))):
+                tokens.append(token)
+        return " ".join(tokens) if self._decode is None else "".join(self._decode(tokens))
 
     def decode_batch(self, rows: Sequence[Sequence[int] | np.ndarray], skip_special_tokens: bool = True) -> list[str]:
         return [self.decode(ids, skip_special_tokens) for ids in rows]
 
-    def _encode_one(self, text: str | bytes, offsets: bool) -> Any:
+    def verify(self, texts: str | Sequence[str]) -> int:
+        """Compares with the package `tokenizers`, which must be installed, on texts of your own. Returns how many were compared.
+
+        Raises ModelError with the number of the first text whose ids or offsets differ, and where in it they do; never its content.
+        """
+        tokenizers: Any = import_module("tokenizers")
+        oracle = tokenizers.Tokenizer.from_file(str(self._path))
+        oracle.no_truncation()
+        oracle.no_padding()
+        rows = [texts] if isinstance(texts, str) else list(texts)
+        batch = self.encode_batch(rows, offsets=True)
+        assert batch.spans is not None
+        for row, (text, want) in enumerate(zip(rows, oracle.encode_batch(rows, add_special_tokens=False), strict=True)):
+            begin, end = batch.offsets[row], batch.offsets[row + 1]
+            ids, offsets = batch.ids[begin:end].tolist(), char_offsets(text, batch.spans[begin:end]).tolist()
+            if ids != want.ids or offsets != [list(pair) for pair in want.offsets]:
+                both = zip(ids, offsets, want.ids, want.offsets, strict=False)
+                same = next((i for i, (a, b, c, d) in enumerate(both) if a != c or b != list(d)), min(len(ids), len(want.ids)))
+                raise ModelError(
+                    f"verify: text {row} differs from tokenizers at token {same}. Please report this; use tokenizers meanwhile."
+                )
+        return len(rows)
+
+    def _encode_one(self, text: str | bytes | memoryview, offsets: bool) -> Any:
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return self._native.encode_batch(np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64), offsets)
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Parsing makes a list for each merge and no cycle; beside torch, the collections that they set off take longer than the parsing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+def decode_stream(tokenizer: Tokenizer, ids: Iterator[int], skip_special_tokens: bool = True) -> Iterator[str]:
+    """The text of ids as they come: each part as soon as no later id can change it. All parts together are the text of all ids.
+
+    A part is held back while it ends in U+FFFD, for the rest of a character may follow.
+    """
+    window: list[int] = []  # the ids of the last part and those behind it
+    told, told_ids = "", 0  # of the window: text that is out, and how many ids made it
+    for token_id in ids:
+        window.append(token_id)
+        text = tokenizer.decode(window, skip_special_tokens)
+        if len(text) <= len(told) or text.endswith("\ufffd") or not text.startswith(told):
+            continue
+        yield text[len(told) :]
+        window, told_ids = window[told_ids:], len(window) - told_ids
+        told = tokenizer.decode(window, skip_special_tokens)
+    rest = tokenizer.decode(window, skip_special_tokens)
+    if len(rest) > len(told):
+        yield rest[len(told) :]
 
 
 def char_offsets(text: str, byte_offsets: np.ndarray) -> np.ndarray:

@@ -1,26 +1,21 @@
 """Reads a Hugging Face ``tokenizer.json``. A component that the native core does not know exactly is refused by name, never guessed."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ayar.errors import ModelError
+from ayar.text.tokenizer_components import check_decoder, normal_steps, offset_trim, split_steps
 
-_LETTERS_OR_OTHER = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_PATTERNS = {
-    _CONTRACTIONS + r"\p{N}{1,3}" + _LETTERS_OR_OTHER: "llama3",
-    _CONTRACTIONS + r"\p{N}" + _LETTERS_OR_OTHER: "qwen2",
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
-    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": "gpt2",
+_BPE_FIELDS = {"type", "vocab", "merges", "ignore_merges", "dropout", "unk_token", "fuse_unk", "byte_fallback"}
+_MODEL_FIELDS = {
+    "BPE": _BPE_FIELDS | {"continuing_subword_prefix", "end_of_word_suffix"},
+    "WordPiece": {"type", "vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"},
+    "Unigram": {"type", "vocab", "unk_id", "byte_fallback"},
 }
-_STEP_FIELDS = {
-    "Digits": {"type", "individual_digits"},
-    "Split": {"type", "pattern", "behavior", "invert"},
-    "ByteLevel": {"type", "add_prefix_space", "trim_offsets", "use_regex"},
-}
-_MODEL_FIELDS = {"type", "vocab", "merges", "ignore_merges", "dropout", "unk_token", "fuse_unk", "byte_fallback"}
-_MODEL_FIELDS |= {"continuing_subword_prefix", "end_of_word_suffix"}
+Refuse = Callable[[str], NoReturn]
+_U64_MAX = 2**64 - 1
 
 
 class AddedToken(NamedTuple):
@@ -38,23 +33,17 @@ class AddedToken(NamedTuple):
 class TokenizerFile(NamedTuple):
     """What the native tokenizer is made of."""
 
+    settings: dict[str, Any]  # all but the tables; goes into the compiled file as JSON
     vocab: dict[str, int]
-    merges: list[list[str]]
-    added: list[AddedToken]
-    digits: str
-    pattern: str
-    ignore_merges: bool
-    trims_offsets: bool
-    keeps_first_space: bool
+    merges: list[Any]  # "left right" or [left, right]
+    scores: list[float]  # of each id of a Unigram model
 
 
-def read_tokenizer_json(path: Path) -> TokenizerFile:
-    """Raises ModelError: file missing or not JSON, or a component, field or value that is not supported, with its name."""
+def parse_tokenizer_json(raw: bytes, path: Path) -> TokenizerFile:
+    """Raises ModelError: not JSON, or a component, field or value that is not supported, with its name."""
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file. A model folder needs the tokenizer.json it was published with.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(raw, parse_float=_rust_float)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path}: not valid JSON ({error}). Download the file again.") from None
     try:
         return _read(content, path)
@@ -62,74 +51,116 @@ def read_tokenizer_json(path: Path) -> TokenizerFile:
         raise ModelError(f"{path}: not a tokenizer.json as tokenizers writes it (at {error}). Download the file again.") from None
 
 
+def _rust_float(text: str) -> float:
+    """The double that `tokenizers` reads, which is not always the nearest: the digits as an integer, then one division or multiplication.
+
+    Scores of a Unigram model that differ in the last bit decide otherwise between segmentations that are equally good.
+    """
+    mantissa, _, exponent_text = text.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    significand, exponent = int(whole), int(exponent_text or 0)
+    if significand > _U64_MAX:
+        return float(text)
+    for digit in fraction:
+        if significand * 10 + int(digit) > _U64_MAX:  # the digits behind are not looked at
+            break
+        significand, exponent = significand * 10 + int(digit), exponent - 1
+    value = float(significand)
+    while value and exponent < -308:
+        value, exponent = value / 1e308, exponent + 308
+    if exponent > 308:
+        return float(text)
+    value = value * float(f"1e{exponent}") if exponent >= 0 else value / float(f"1e{-exponent}")
+    return -value if text.startswith("-") else value
+
+
 def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
     def refuse(component: str) -> NoReturn:
         raise ModelError(
-            f"{path}: {component} is not supported. Ayar reads byte-level BPE tokenizers of the GPT-2, SmolLM, Llama 3 and Qwen 2 kind; "
-            "choose a model of such a family."
+            f"{path}: {component} is not supported. Ayar reads the tokenizers of GPT-2, SmolLM, Llama, Qwen, Gemma, Mistral, DeepSeek, "
+            "Phi, GPT-4o, BERT and their kin exactly or not at all; choose a model of such a family."
         )
 
     known = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}
-    for name in content.keys() - known:
+    for name in sorted(content.keys() - known):
         refuse(f"field {name!r}")
-    for name in ("truncation", "padding", "normalizer"):
-        if content.get(name) is not None:
-            refuse(f"{name} {_name(content[name])}")
-    digits, pattern = _pretokenizer(content["pre_tokenizer"], refuse)
-    if _name(content.get("decoder")) != "ByteLevel":
-        refuse(f"decoder {_name(content.get('decoder'))}")
+    splits, is_byte_level = split_steps(content.get("pre_tokenizer"), refuse)
+    check_decoder(content.get("decoder"), refuse)
     model = content["model"]
-    if model.get("type", "BPE") != "BPE":
-        refuse(f"model {_name(model)}")
-    for name in model.keys() - _MODEL_FIELDS:
+    kind = model.get("type") or ("BPE" if "merges" in model else "without a type")
+    if kind not in _MODEL_FIELDS:
+        refuse(f"model {kind}")
+    for name in sorted(model.keys() - _MODEL_FIELDS[kind]):
         refuse(f"model field {name!r}")
-    for name in ("dropout", "unk_token", "fuse_unk", "byte_fallback", "continuing_subword_prefix", "end_of_word_suffix"):
-        if model.get(name) not in (None, False, "", 0.0):
-            refuse(f"model with {name}={model[name]!r}")
-    vocab = model["vocab"]
-    merges = [merge.split(" ", 1) if isinstance(merge, str) else merge for merge in model["merges"]]
+    read_model = {"BPE": _bpe, "WordPiece": _wordpiece, "Unigram": _unigram}[kind]
+    settings, vocab, scores = read_model(model, is_byte_level, refuse)
+    added = _added_tokens(content.get("added_tokens") or [], vocab, path)
+    trims_offsets, keeps_first_space = offset_trim(content.get("post_processor"), refuse)
     return TokenizerFile(
+        {
+            "model": settings,
+            "normalizer": normal_steps(content.get("normalizer"), refuse),
+            "splits": splits,
+            "added": added,
+            "decoder": content.get("decoder"),
+            "trims_offsets": trims_offsets,
+            "keeps_first_space": keeps_first_space,
+        },
         vocab,
-        merges,
-        _added_tokens(content.get("added_tokens") or [], vocab, path),
-        digits,
-        pattern,
-        bool(model.get("ignore_merges")),
-        *_offset_trim(content.get("post_processor"), refuse),
+        model.get("merges", []),
+        scores,
     )
 
 
-def _name(component: Any) -> str:
-    return str(component.get("type", "without a type")) if isinstance(component, dict) else str(component)
+def _bpe(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tuple[dict[str, Any], dict[str, int], list[float]]:
+    for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+        if model.get(name) not in (None, "", 0.0):
+            refuse(f"model with {name}={model[name]!r}")
+    vocab = model["vocab"]
+    byte_fallback = bool(model.get("byte_fallback"))
+    if byte_fallback and is_byte_level:
+        refuse("model with byte_fallback behind the pre_tokenizer ByteLevel")
+    unk_token = model.get("unk_token")
+    if unk_token is not None and unk_token not in vocab:
+        every_byte = is_byte_level and len({token for token in vocab if len(token) == 1}) >= 256
+        if not every_byte:  # tokenizers fails where it needs such a token; with one for each byte it never does
+            refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,")
+    settings = {
+        "kind": "bpe",
+        "is_byte_level": is_byte_level,
+        "ignore_merges": bool(model.get("ignore_merges")),
+        "byte_fallback": byte_fallback,
+        "fuse_unk": bool(model.get("fuse_unk")),
+        "unk_id": vocab.get(unk_token),
+    }
+    return settings, vocab, []
 
 
-def _pretokenizer(component: Any, refuse: Any) -> tuple[str, str]:
-    """How `Digits` cuts, and the name of the pattern."""
-    steps = component["pretokenizers"] if _name(component) == "Sequence" else [component]
-    for step in steps:
-        for field in (step or {}).keys() - _STEP_FIELDS.get(_name(step), (step or {}).keys()):
-            refuse(f"pre_tokenizer {_name(step)} with field {field!r}")
-    digits, pattern = "join", None
-    names = [_name(step) for step in steps]
-    described = f"pre_tokenizer {', '.join(names)}"
-    if names[:1] == ["Digits"]:
-        digits = "single" if steps[0]["individual_digits"] else "runs"
-        steps, names = steps[1:], names[1:]
-    if names[:1] == ["Split"]:
-        split = steps[0]
-        pattern = _PATTERNS.get(split["pattern"].get("Regex"))
-        if pattern is None or split["behavior"] != "Isolated" or split["invert"]:
-            refuse(f"pre_tokenizer Split with {split['pattern']} ({split['behavior']}, invert={split['invert']})")
-        steps, names = steps[1:], names[1:]
-    if names != ["ByteLevel"]:
-        refuse(described)
-    if steps[0]["add_prefix_space"]:
-        refuse("pre_tokenizer ByteLevel with add_prefix_space")
-    if steps[0].get("use_regex", True):
-        if pattern is not None:
-            refuse("pre_tokenizer Split before ByteLevel with use_regex")
-        pattern = "gpt2"
-    return digits, pattern or "whole"
+def _wordpiece(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tuple[dict[str, Any], dict[str, int], list[float]]:
+    if is_byte_level:
+        refuse("model WordPiece behind the pre_tokenizer ByteLevel")
+    vocab, unk_token = model["vocab"], model["unk_token"]
+    if unk_token not in vocab:
+        refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,")
+    settings = {
+        "kind": "wordpiece",
+        "prefix": model["continuing_subword_prefix"],
+        "max_chars": model["max_input_chars_per_word"],
+        "unk_id": vocab[unk_token],
+    }
+    return settings, vocab, []
+
+
+def _unigram(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tuple[dict[str, Any], dict[str, int], list[float]]:
+    if is_byte_level:
+        refuse("model Unigram behind the pre_tokenizer ByteLevel")
+    if model.get("unk_id") is None:
+        refuse("model Unigram without unk_id")
+    vocab = {token: index for index, (token, _) in enumerate(model["vocab"])}
+    if len(vocab) != len(model["vocab"]):
+        refuse("model Unigram with a token listed twice")
+    settings = {"kind": "unigram", "unk_id": model["unk_id"], "byte_fallback": bool(model.get("byte_fallback"))}
+    return settings, vocab, [float(score) for _, score in model["vocab"]]
 
 
 def _added_tokens(entries: list[dict[str, Any]], vocab: dict[str, int], path: Path) -> list[AddedToken]:
@@ -148,15 +179,3 @@ def _added_tokens(entries: list[dict[str, Any]], vocab: dict[str, int], path: Pa
         next_id = max(next_id, token.id + 1)
         added[token.content] = token
     return list(added.values())
-
-
-def _offset_trim(component: Any, refuse: Any) -> tuple[bool, bool]:
-    """Whether the post-processor trims white space from offsets, and keeps a first space. Templates add tokens only where asked for."""
-    steps = component["processors"] if _name(component) == "Sequence" else [component] if component is not None else []
-    trims = keeps_first_space = False
-    for step in steps:
-        if _name(step) == "ByteLevel" and not trims:
-            trims, keeps_first_space = step["trim_offsets"], step["add_prefix_space"]
-        elif _name(step) != "TemplateProcessing":
-            refuse(f"post_processor {_name(step)}")
-    return bool(trims), bool(keeps_first_space)

@@ -31,9 +31,11 @@ class RowCorrector {
     if (speller == nullptr) return false;
     counts.words += static_cast<int64_t>(words_.size());
     size_t copied = 0;
-    for (const ProseWord& place : words_) {
-      const std::string_view typed = text.substr(place.begin, place.end - place.begin);
-      const Correction* const correction = corrected(typed, place, *speller);
+    for (size_t number = 0; number < words_.size(); ++number) {
+      const ProseWord& place = words_[number];
+      const int32_t id = ids_[number].of[static_cast<size_t>(speller->language())];
+      if (id >= 0 && speller->is_plain(id)) continue;
+      const Correction* const correction = corrected(text.substr(place.begin, place.end - place.begin), place.is_first, *speller);
       if (correction == nullptr) continue;
       if (copied == 0) out.clear();
       out.append(text.substr(copied, place.begin - copied));
@@ -57,26 +59,51 @@ class RowCorrector {
     bool is_first, has_marks;  // of the row
   };
 
-  // The language whose words the row has, or none; notes also whether the row is written in capitals.
+  struct Ids {
+    std::array<int32_t, 2> of;  // the word in each language's list
+  };
+
+  // The language whose words the row has, or none; notes also whether the row is written in capitals, and whether it has marked letters.
   const Speller* judge(std::string_view text) {
     float english = 0, turkish = 0;
     int known_english = 0, known_turkish = 0, capitals = 0;
     has_marks_ = false;
+    ids_.clear();
     for (const ProseWord& place : words_) {
       const std::string_view typed = text.substr(place.begin, place.end - place.begin);
+      Ids ids{{kNoWord, kNoWord}};
       Word word;
       Shape shape = Shape::lower;
-      const float in_english = rules_.english ? log_word(*rules_.english, typed, word, shape) : kLogNever;
-      const float in_turkish = rules_.turkish ? log_word(*rules_.turkish, typed, word, shape) : kLogNever;
-      capitals += shape == Shape::upper;
+      const bool is_read = read_word(typed, SpellingLanguage::turkish, word, shape);
+      if (is_read) {
+        capitals += shape == Shape::upper;
+        for (int letter = 0; letter < word.size; ++letter) {
+          if (!is_marked(word[letter]) || (word[letter] == letter_code(U'ı') && shape != Shape::lower)) continue;
+          has_marks_ = true;
+          turkish += kLogTurkishLetter;
+        }
+      }
+      const float in_turkish = is_read && rules_.turkish != nullptr ? log_word(*rules_.turkish, word, ids.of[1]) : kLogNever;
+      const bool is_alike = is_read && typed.find('I') == typed.npos && typed.find("İ") == typed.npos;
+      const bool is_read_in_english = rules_.english != nullptr && (is_alike || read_word(typed, SpellingLanguage::english, word, shape));
+      const float in_english = is_read_in_english ? log_word(*rules_.english, word, ids.of[0]) : kLogNever;
       english += in_english;
       turkish += in_turkish;
       known_english += in_english >= kLogKnown;
       known_turkish += in_turkish >= kLogKnown;
-      for (int letter = 0; letter < word.size; ++letter) {
-        if (!is_marked(word[letter]) || (word[letter] == letter_code(U'ı') && shape != Shape::lower)) continue;
-        has_marks_ = true;
-        turkish += kLogTurkishLetter;
+      ids_.push_back(ids);
+    }
+    // Only now, since it is slow: the words that no list has, where they can still make the row a Turkish one.
+    const float unlisted = static_cast<float>(std::count_if(ids_.begin(), ids_.end(), [](const Ids& ids) { return ids.of[1] == kNoWord; }));
+    if (rules_.turkish != nullptr && (rules_.english == nullptr || turkish + unlisted * (kLogKnown - kLogNever) > english)) {
+      for (size_t number = 0; number < words_.size(); ++number) {
+        const std::string_view typed = text.substr(words_[number].begin, words_[number].end - words_[number].begin);
+        Word word;
+        Shape shape;
+        if (ids_[number].of[1] != kNoWord || !read_word(typed, SpellingLanguage::turkish, word, shape) || !rules_.turkish->accepts(word))
+          continue;
+        turkish += kLogKnown - kLogNever;
+        ++known_turkish;
       }
     }
     is_shouted_ = 2 * capitals > static_cast<int>(words_.size());
@@ -87,20 +114,16 @@ class RowCorrector {
     return is_turkish ? rules_.turkish : rules_.english;
   }
 
-  static float log_word(const Speller& speller, std::string_view typed, Word& word, Shape& shape) {
-    if (!read_word(typed, speller.language(), word, shape)) return kLogNever;
-    const int32_t id = speller.lexicon().find(word);
-    if (id != kNoWord) return speller.lexicon().log_frequency(id);
-    return speller.language() == SpellingLanguage::turkish && speller.accepts(word) ? kLogKnown : kLogNever;
+  static float log_word(const Speller& speller, const Word& word, int32_t& id) {
+    id = speller.lexicon().find(word);
+    return id == kNoWord ? kLogNever : speller.lexicon().log_frequency(id);
   }
 
   // What the word becomes, its case in shape_; null where it stays.
-  const Correction* corrected(std::string_view typed, const ProseWord& place, const Speller& speller) {
+  const Correction* corrected(std::string_view typed, bool may_be_capital, const Speller& speller) {
     Word word;
     if (!read_word(typed, speller.language(), word, shape_) || shape_ == Shape::mixed) return nullptr;
-    if ((shape_ == Shape::upper && !is_shouted_) || (shape_ == Shape::title && !place.is_first)) return nullptr;
-    const int32_t id = speller.lexicon().find(word);
-    if (id != kNoWord && speller.is_plain(id)) return nullptr;
+    if ((shape_ == Shape::upper && !is_shouted_) || (shape_ == Shape::title && !may_be_capital)) return nullptr;
     const bool is_first = shape_ == Shape::title;
     Cached& cached = cache_[hash_word(word) % kCacheSlots];
     if (!(cached.typed == word) || cached.language != speller.language() || cached.is_first != is_first || cached.has_marks != has_marks_) {
@@ -129,6 +152,7 @@ class RowCorrector {
 
   const SpellingRules& rules_;
   std::vector<ProseWord> words_;
+  std::vector<Ids> ids_;
   std::vector<Cached> cache_;
   Correction correction_;
   Shape shape_ = Shape::lower;

@@ -9,8 +9,8 @@ namespace ayar {
 namespace {
 
 constexpr float kErrorRate = 0.02F;
-constexpr float kOmission = 0.28F, kInsertion = 0.24F, kSubstitution = 0.33F, kSwap = 0.15F;
-constexpr float kLikelyLetter = 0.12F, kOtherLetter = 0.02F;  // a neighbour on the keyboard, the letter beside it; any other
+constexpr float kOmission = 0.27F, kInsertion = 0.25F, kSubstitution = 0.28F, kSwap = 0.2F;
+constexpr float kLikelyLetter = 0.08F, kOtherLetter = 0.03F;  // a neighbour on the keyboard, the letter beside it; any other
 
 struct Keyboard {
   std::array<std::array<bool, kLetterCodes>, kLetterCodes> near{};
@@ -77,7 +77,12 @@ float log_single_edit(const Word& typed, const Word& meant, SpellingLanguage lan
     return typed.size - in_typed == meant.size - in_meant &&
            std::memcmp(typed.codes.data() + in_typed, meant.codes.data() + in_meant, static_cast<size_t>(typed.size - in_typed)) == 0;
   };
-  const float rate = std::log(kErrorRate), places = std::log(static_cast<float>(meant.size + 1));
+  static const std::array<float, kMaxLetters + 2> log_of = [] {
+    std::array<float, kMaxLetters + 2> logs{};
+    for (size_t number = 1; number < logs.size(); ++number) logs[number] = std::log(static_cast<float>(number));
+    return logs;
+  }();
+  const float rate = std::log(kErrorRate), places = log_of[static_cast<size_t>(meant.size) + 1];
   // Of a letter that stands twice either may be the one: two ways to the same word.
   if (difference == -1) {
     if (!rest_equal(same, same + 1)) return kNever;
@@ -87,7 +92,7 @@ float log_single_edit(const Word& typed, const Word& meant, SpellingLanguage lan
   if (difference == 1) {
     if (!rest_equal(same + 1, same)) return kNever;
     const uint8_t extra = typed[same];
-    if (same > 0 && extra == typed[same - 1]) return rate + std::log(kInsertion * kLikelyLetter * 4) - places;
+    if (same > 0 && extra == typed[same - 1]) return rate + std::log(kInsertion * kLikelyLetter * 2) - places;
     const bool slipped = (same > 0 && keyboard(language).near[extra][typed[same - 1]]) ||
                          (same + 1 < typed.size && keyboard(language).near[extra][typed[same + 1]]);
     return rate + std::log(kInsertion * (slipped ? kLikelyLetter : kOtherLetter)) - places;

@@ -37,6 +37,7 @@ MESSY = [
     ("my name is Ahmet Yılmaz and I want a loan, Atatürk Caddesi No: 12 Kadıköy", "Loan"),
     ("<b>bold</b> &amp; doÄŸru\u200b  “quoted”  cafe\u0301", "loan"),
     ("ok", "loan"),
+    ("this is a good quesstion about the money in the bank", "loan"),
     ("?!?! ... --- 1", "loan"),
 ]
 ROWS = MESSY + [
@@ -125,6 +126,9 @@ EFFECTS: dict[str, Effect] = {
     "clean.nfc": Effect(False, rows),
     "clean.quotes": Effect(False, rows),
     "clean.white_space": Effect(False, rows),
+    "spelling.languages": Effect(("en",), rows),
+    "spelling.keep": Effect(("quesstion",), rows, {"spelling.languages": ("en",)}),
+    "spelling.caution": Effect(1e30, rows, {"spelling.languages": ("en",)}),
     "clean.labels": Effect(False, rows, {"quality.rare_classes": "drop"}),
     "anonymize.mode": Effect("placeholder", rows),
     "anonymize.kinds": Effect(["email"], rows, {"anonymize.mode": "placeholder"}),

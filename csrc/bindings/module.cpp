@@ -22,4 +22,5 @@ PYBIND11_MODULE(_native, module) {
   ayar::bind_tokenizer(module.def_submodule("tokenizer", "Byte-level BPE"));
   ayar::bind_clean(module.def_submodule("clean", "Text cleaning and span scanning"));
   ayar::bind_minhash(module.def_submodule("minhash", "Near-duplicates"));
+  ayar::bind_spelling(module.def_submodule("spelling", "Spelling"));
 }

@@ -8,4 +8,5 @@ void bind_cuda(pybind11::module_ module);  // only where the CUDA kernels were b
 void bind_tokenizer(pybind11::module_ module);
 void bind_clean(pybind11::module_ module);
 void bind_minhash(pybind11::module_ module);
+void bind_spelling(pybind11::module_ module);
 }  // namespace ayar

@@ -20,6 +20,7 @@ from ayar.data.model_folder import read_model_text
 from ayar.data.pack import Encoder
 from ayar.data.quality import QualitySettings, quality
 from ayar.data.sources import SourceSettings, read
+from ayar.data.spelling import SpellingSettings, spelling
 from ayar.data.split import SplitSettings, split
 from ayar.data.stage import Stage
 from ayar.data.validate import validate
@@ -35,6 +36,8 @@ class DataSettings(Protocol):
     def clean(self) -> CleanSettings: ...
     @property
     def anonymize(self) -> AnonymizeSettings: ...
+    @property
+    def spelling(self) -> SpellingSettings: ...
     @property
     def quality(self) -> QualitySettings: ...
     @property
@@ -104,6 +107,7 @@ def run_stages(
     table = done(raw)
     table = done(clean(table, settings.clean, task))
     table = done(anonymize(table, settings.anonymize, task))
+    table = done(spelling(table, settings.spelling, task))
     table = done(quality(table, settings.quality, task))
     table = done(split(table, settings.split, task, seed))
     table = done(balance(table, settings.balance, task, seed))

@@ -15,6 +15,7 @@ from ayar.pipeline.base_model import BaseModel, base_model
 from ayar.pipeline.events import Note, Progress, silent
 from ayar.pipeline.run_folder import RunFolder, read_json, write_text
 from ayar.recipe import Recipe
+from ayar.text.spelling import load_spellers
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def prepared_in_memory(recipe: Recipe, progress: Progress = silent) -> tuple[Bas
     model = base_model(recipe, progress)
     RunFolder(recipe.output).check_writable(4 * sum(path.stat().st_size for path in recipe.data) + 2**24)
     settings = recipe.model_copy(update={"format": _within_context(recipe.format, model, progress)})
+    load_spellers(recipe.spelling.languages, lambda said: progress(Note(f"For the first time on this machine: {said}.")))
     return model, run_stages(raw, recipe.task, settings, model.tokenizer, model.folder, recipe.seed, progress)
 
 

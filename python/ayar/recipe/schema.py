@@ -14,6 +14,7 @@ from ayar.data.clean import CleanSettings
 from ayar.data.format import FormatSettings
 from ayar.data.quality import QualitySettings
 from ayar.data.sources import SourceSettings
+from ayar.data.spelling import SpellingSettings
 from ayar.data.split import SplitSettings
 from ayar.data.tasks import TaskName
 from ayar.evaluate.settings import EvaluateSettings
@@ -24,7 +25,7 @@ from ayar.recipe.paths import from_recipe_folder
 from ayar.settings import Settings
 from ayar.train.settings import TrainSettings
 
-_DATA_SECTIONS = ("source", "clean", "anonymize", "quality", "split", "balance", "format")
+_DATA_SECTIONS = ("source", "clean", "anonymize", "spelling", "quality", "split", "balance", "format")
 _OUTPUT_SETTINGS = ("output",)
 _PATH_OR_WORD = {"format.template": ("model", "plain")}
 
@@ -54,6 +55,7 @@ class Recipe(Settings):
     source: SourceSettings = _defaults(SourceSettings, "how the files are read")
     clean: CleanSettings = _defaults(CleanSettings, "what is repaired in the texts")
     anonymize: AnonymizeSettings = _defaults(AnonymizeSettings, "what happens to personal data, before anything is written")
+    spelling: SpellingSettings = _defaults(SpellingSettings, "which misspelled words are corrected")
     quality: QualitySettings = _defaults(QualitySettings, "which rows are good enough")
     split: SplitSettings = _defaults(SplitSettings, "what is held out to test the result")
     balance: BalanceSettings = _defaults(BalanceSettings, "how the sizes of classes are evened out")

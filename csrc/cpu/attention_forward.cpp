@@ -195,17 +195,22 @@ class Forward {
       rows.sum[r + m] = rows.sum[r + m] * decay[m][0] + sum_lanes(sum)[0];
       rows.highest[r + m] = highest[0];
     }
+    mix(&p[0][0], value, (most + kDepth - 1) / kDepth, decay, dim, rows.output + r * dim);
+  }
+
+  // output = decay ∘ output + p v. A function of its own: inlined, its sums do not stay in registers.
+  __attribute__((noinline)) static void mix(const Element* p, const Element* value, int64_t steps, const Floats (&decay)[kTileRows],
+                                            int64_t dim, float* output) {
     each_column_tile(0, dim / kLanes, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
       Floats sum[kTileRows][kVectors];
-      float* output = rows.output + r * dim + v * kLanes;
-      load_tile(output, dim, sum);
+      load_tile(output + v * kLanes, dim, sum);
 #pragma GCC unroll 8
       for (int m = 0; m < kTileRows; ++m) {
 #pragma GCC unroll 8
         for (int i = 0; i < kVectors; ++i) sum[m][i] *= decay[m];
       }
-      multiply_tile<Product>(&p[0][0], kBlock, value + v * kLanes * kDepth, dim, (most + kDepth - 1) / kDepth, sum);
-      store_tile(output, dim, sum);
+      multiply_tile<Product>(p, kBlock, value + v * kLanes * kDepth, dim, steps, sum);
+      store_tile(output + v * kLanes, dim, sum);
     });
   }
 

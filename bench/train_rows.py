@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="where the figures are written")
     parser.add_argument("--rows", metavar="FILE.csv", type=Path, help="messages and their classes; made up if left out")
     parser.add_argument("--part", default=",".join(PARTS), help="which parts, separated by commas")
+    parser.add_argument("--policy", choices=POLICIES, help="the peer's dtypes, instead of a search for its fastest ones")
     parser.add_argument("--skip-peer", action="store_true", help="leave out the other trainer")
     arguments = parser.parse_args()
     parts = arguments.part.split(",")
@@ -145,6 +146,7 @@ def main() -> None:
         tokenizer = Tokenizer.from_file(folder / "tokenizer.json")
         drawn = [rows[row] for row in np.random.default_rng(0).permutation(len(rows))[:ROWS]]
         run = Run(folder, Path(scratch), tokenizer, rows, drawn, threads, has_peer=not arguments.skip_peer)
+        run.fastest_policy = arguments.policy
         for part in PARTS:
             if part in parts:
                 getattr(run, part)()
@@ -181,7 +183,7 @@ class Run:
         examples = examples_of(self.tokenizer, self.drawn)
         (mine,) = self.ours.timed("short rows", [lambda: shared_pack(examples)], rounds=4)
         self.figures["fill"] = fill(pack(examples_of(self.tokenizer, self.rows), PACK_TOKENS, 0, 0))
-        self._against_peer("packed_vs_padded", examples, mine, (8, 16, 32, 64))
+        self._against_peer("packed_vs_padded", examples, mine, (4, 8, 16))
 
     def instructed(self) -> None:
         before = instruction(self.rows)
@@ -201,7 +203,7 @@ class Run:
         lengths = examples_of(self.tokenizer, self.drawn).lengths.tolist()
         examples = strangers(lengths)
         makers = [lambda: shared_pack(examples), lambda: pack(examples, PACK_TOKENS, 0, 0)]
-        searched, plain = self.ours.timed("rows that share nothing", makers, rounds=12)
+        searched, plain = self.ours.timed("rows that share nothing", makers, rounds=8)
         self.figures["tree_free"] = searched["seconds"] / plain["seconds"]
 
     def _gradient_error(self, before: str, rows: int = 12) -> float:
@@ -225,9 +227,12 @@ class Run:
         part = 16 if examples.lengths.mean() > 100 else ROWS  # long rows take minutes a step: the search runs on some of them
         middle = batch_sizes[1]
         if self.fastest_policy is None:
-            self.fastest_policy = min(POLICIES, key=lambda policy: peer.steps(policy, middle, part)["seconds"])
+            self.fastest_policy = min(POLICIES, key=lambda policy: peer.steps(policy, middle, part, 1)["seconds"])
         policy = self.fastest_policy
-        best = min((size for size in batch_sizes if size <= part), key=lambda size: peer.steps(policy, size, part)["seconds"])
+        best = min(
+            (size for size in batch_sizes if size <= part),
+            key=lambda size: peer.steps(policy, size, part, 1 if part < ROWS else 2)["seconds"],
+        )
         theirs = peer.steps(policy, best, ROWS, 1 if part < ROWS else 3)
         peer.close()
         require_equal(f"peer, {policy}", theirs, mine)

@@ -162,6 +162,7 @@ EFFECTS: dict[str, Effect] = {
     "train.epochs": Effect(2, files, {"train.max_steps": 1000}, otherwise=1),
     "train.max_steps": Effect(1, files),
     "train.tokens_per_batch": Effect(1024, files),
+    "train.share_prefixes": Effect(False, files, SHORT),
     "train.grad_accumulation_steps": Effect(3, files, SHORT),
     "train.learning_rate": Effect(1e-3, weights),
     "train.schedule": Effect("constant", weights, {"train.max_steps": 4}),

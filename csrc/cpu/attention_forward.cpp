@@ -48,8 +48,10 @@ class Forward {
     const int64_t tiles = (num_groups_ + kGroups - 1) / kGroups;
     parallel_tasks(tree_.num_blocks * shape_.num_kv_heads,
                    [&](int64_t task, int) { pack(task % tree_.num_blocks, task / tree_.num_blocks); });
+    const bool is_plain = shape_.window == 0 && shape_.softcap == 0;
     parallel_tasks(tiles * shape_.num_heads, [&](int64_t task, int) {
-      attend(tiles - 1 - task / shape_.num_heads, task % shape_.num_heads);  // the last tiles see the most keys: they start first
+      const int64_t tile = tiles - 1 - task / shape_.num_heads;  // the last tiles see the most keys: they start first
+      is_plain ? attend<true>(tile, task % shape_.num_heads) : attend<false>(tile, task % shape_.num_heads);
     });
   }
 
@@ -97,6 +99,8 @@ class Forward {
     int32_t* path;   // [depth] segments from the root to the one at hand
   };
 
+  // kIsPlain: neither window nor soft cap.
+  template <bool kIsPlain>
   void attend(int64_t tile, int64_t head) const {
     const Group *begin = groups_ + tile * kGroups, *end = groups_ + num_groups_;
     if (end - begin > kGroups) end = begin + kGroups;
@@ -108,8 +112,8 @@ class Forward {
     load_queries(begin, end, head, rows);
     // In preorder every segment above one of the tile's either lies above the first one too, or is one of the tile's own.
     const int64_t depth = list_path(begin->segment, rows.path);
-    for (int64_t d = 0; d < depth; ++d) meet_segment(rows.path[d], begin, end, head, rows);
-    for (int64_t s = begin->segment + 1; s <= end[-1].segment; ++s) meet_segment(s, begin, end, head, rows);
+    for (int64_t d = 0; d < depth; ++d) meet_segment<kIsPlain>(rows.path[d], begin, end, head, rows);
+    for (int64_t s = begin->segment + 1; s <= end[-1].segment; ++s) meet_segment<kIsPlain>(s, begin, end, head, rows);
     write(begin, end, head, rows);
   }
 
@@ -137,6 +141,7 @@ class Forward {
     }
   }
 
+  template <bool kIsPlain>
   void meet_segment(int64_t segment, const Group* begin, const Group* end, int64_t head, const Rows& rows) const {
     for (int64_t block = tree_.segments[segment].first_block; block < tree_.segments[segment + 1].first_block; ++block) {
       const KeyBlock& b = tree_.blocks[block];
@@ -147,13 +152,14 @@ class Forward {
         const bool diagonal = g->token < b.token + b.rows;
         const int64_t seen = diagonal ? g->token - b.token + 1 : b.rows;
         const int64_t first = shape_.window > 0 ? g->position - b.position - shape_.window + 1 : -kBlock;
-        if (first >= b.rows) continue;
-        add_keys(rows, (g - begin) * kTileRows, first, seen, diagonal, b.rows, keys_ + at, values_ + at);
+        if (!kIsPlain && first >= b.rows) continue;
+        add_keys<kIsPlain>(rows, (g - begin) * kTileRows, first, seen, diagonal, b.rows, keys_ + at, values_ + at);
       }
     }
   }
 
   // One group of query rows meets one block of keys.
+  template <bool kIsPlain>
   AYAR_INLINE void add_keys(const Rows& rows, int64_t r, int64_t first, int64_t seen, bool diagonal, int64_t keys, const Element* key,
                             const Element* value) const {
     const int64_t dim = shape_.padded_dim;
@@ -168,10 +174,10 @@ class Forward {
       multiply_tile<Product>(rows.query + r * dim, dim, key + v * kLanes * kDepth, kBlock, steps, sum);
       store_tile(&score[0][v * kLanes], kBlock, sum);
     });
-    const float to_log2 = scores_to_log2(score, vectors);
+    const float to_log2 = kIsPlain ? shape_.scale * kLog2E : scores_to_log2(score, vectors);
     for (int64_t m = 0; m < kTileRows; ++m) {
       const int64_t visible = diagonal && seen + m < keys ? seen + m : keys;
-      for (int64_t k = 0; k < first + m && k < visible; ++k) score[m][k] = -__builtin_inff();
+      for (int64_t k = 0; !kIsPlain && k < first + m && k < visible; ++k) score[m][k] = -__builtin_inff();
       for (int64_t k = visible; k < vectors * kLanes; ++k) score[m][k] = -__builtin_inff();
     }
     for (int m = 0; m < kTileRows; ++m) {
@@ -189,17 +195,22 @@ class Forward {
       rows.sum[r + m] = rows.sum[r + m] * decay[m][0] + sum_lanes(sum)[0];
       rows.highest[r + m] = highest[0];
     }
+    mix(&p[0][0], value, (most + kDepth - 1) / kDepth, decay, dim, rows.output + r * dim);
+  }
+
+  // output = decay ∘ output + p v. A function of its own: inlined, its sums do not stay in registers.
+  __attribute__((noinline)) static void mix(const Element* p, const Element* value, int64_t steps, const Floats (&decay)[kTileRows],
+                                            int64_t dim, float* output) {
     each_column_tile(0, dim / kLanes, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
       Floats sum[kTileRows][kVectors];
-      float* output = rows.output + r * dim + v * kLanes;
-      load_tile(output, dim, sum);
+      load_tile(output + v * kLanes, dim, sum);
 #pragma GCC unroll 8
       for (int m = 0; m < kTileRows; ++m) {
 #pragma GCC unroll 8
         for (int i = 0; i < kVectors; ++i) sum[m][i] *= decay[m];
       }
-      multiply_tile<Product>(&p[0][0], kBlock, value + v * kLanes * kDepth, dim, (most + kDepth - 1) / kDepth, sum);
-      store_tile(output, dim, sum);
+      multiply_tile<Product>(p, kBlock, value + v * kLanes * kDepth, dim, steps, sum);
+      store_tile(output + v * kLanes, dim, sum);
     });
   }
 

@@ -11,9 +11,11 @@ from ayar.pipeline.plan import Plan
 def show_plan(plan: Plan, console: Console = out) -> None:
     heading("Plan", console)
     share = plan.trained_tokens / max(plan.tokens, 1)
+    saved = 1 - plan.computed_tokens / max(plan.tokens, 1)
     for line in (
         f"{count(plan.rows_train)} rows to train on, {count(plan.rows_test)} held out to test",
-        f"{count(plan.tokens)} tokens an epoch, none of them padding; {share:.1%} are learnt, the others stand before them",
+        f"{count(plan.tokens)} tokens an epoch; {share:.1%} are learnt, the others stand before them",
+        f"{count(plan.computed_tokens)} of them are computed, {saved:.1%} saved where rows begin alike; batches are {plan.fill:.1%} full",
         f"{count(plan.steps)} steps of about {count(plan.tokens_per_step)} tokens, {count(plan.epochs)} epochs",
         f"{count(plan.trainable_parameters)} trained parameters",
         f"about {duration(plan.seconds)}, about {size(plan.memory_bytes)} of memory ({size(plan.memory_available)} free)",

@@ -6,6 +6,7 @@ import pyarrow as pa
 import torch
 
 from ayar.data.pack import Batch, pack, split_long, tokenize
+from ayar.data.prefix_tree import shared_prefixes
 from ayar.evaluate.metrics import perplexity
 from ayar.evaluate.progress import Progress, Scored
 from ayar.model.batch import labelled_tokens
@@ -16,7 +17,8 @@ from ayar.text.tokenizer import Tokenizer
 def reference_perplexity(decoder: Decoder, tokenizer: Tokenizer, rows: pa.Table, batch_tokens: int, progress: Progress) -> dict[str, float]:
     """{"base", "tuned"} over the trained tokens of the rows. Rows beyond the model's context are read in pieces, none is cut off."""
     examples = split_long(tokenize(rows, tokenizer), decoder.config.max_position_embeddings)
-    batches = pack(examples, max(batch_tokens, int(examples.lengths.max())), seed=0, epoch=0)
+    tree = shared_prefixes(examples.input_ids, examples.offsets)
+    batches = pack(examples, max(batch_tokens, int(examples.lengths.max())), seed=0, epoch=0, tree=tree)
     with decoder.without_adapters():
         base = _perplexity(decoder, batches, progress, "perplexity, base model")
     return {"base": base, "tuned": _perplexity(decoder, batches, progress, "perplexity, tuned model")}

@@ -2,12 +2,14 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from ayar.data.pack import Examples
+from ayar.data.pack import Batch
 from ayar.model.adapters import LoraSettings, module_shapes
+from ayar.model.batch import labelled_tokens
 from ayar.model.config import ModelConfig
 from ayar.ops import Adapter, FrozenWeight, backend, lora_linear
 from ayar.pipeline.base_model import BaseModel
@@ -24,13 +26,19 @@ _PRODUCTS_SHARE = 0.85
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is about to do. tokens: of one epoch, none of them padding. seconds and memory are estimates."""
+    """What a run is about to do. seconds and memory are estimates.
+
+    tokens: of the rows of one epoch. computed_tokens: of these, shared beginnings counted once a batch; none is padding.
+    fill: how full the batches are, of ``train.tokens_per_batch``.
+    """
 
     rows_train: int
     rows_test: int
     epochs: int
     tokens: int
+    computed_tokens: int
     trained_tokens: int
+    fill: float
     steps: int
     tokens_per_step: int
     trainable_parameters: int
@@ -114,22 +122,25 @@ def training_seconds(
     return flops / (measured_flops_per_second(config, lora, dtype) * _PRODUCTS_SHARE)
 
 
-def plan_of(recipe: Recipe, model: BaseModel, examples: Examples, rows: PreparedRows, total_steps: int, all_tokens: int) -> Plan:
-    """total_steps, all_tokens: of all epochs, as the loop will run them."""
+def plan_of(recipe: Recipe, model: BaseModel, epoch: Sequence[Batch], rows: PreparedRows, total_steps: int, all_tokens: int) -> Plan:
+    """epoch: the first one's batches. total_steps, all_tokens: computed in all epochs, as the loop will run them."""
     dtype = getattr(torch, recipe.train.dtype)
-    tokens, trained = int(examples.lengths.sum()), int(examples.trained_tokens.sum())
-    mean_length = float((examples.lengths**2).sum()) / max(tokens, 1)  # as a token sees it: long rows have more tokens
-    all_trained = round(trained * all_tokens / max(tokens, 1))
+    computed, trained = sum(len(batch.input_ids) for batch in epoch), sum(labelled_tokens(batch) for batch in epoch)
+    # Twice what a token attends to, on average: the length of the sequence where all are of one length.
+    mean_length = 2 * sum(float(batch.position_ids.sum()) for batch in epoch) / computed + 1
+    all_pairs = sum(len(batch.targets) for batch in epoch) * all_tokens / computed
     return Plan(
         rows_train=rows.train.num_rows,
         rows_test=rows.test.num_rows,
         epochs=recipe.train.epochs,
-        tokens=tokens,
+        tokens=sum(batch.row_tokens for batch in epoch),
+        computed_tokens=computed,
         trained_tokens=trained,
+        fill=computed / len(epoch) / recipe.train.tokens_per_batch,
         steps=total_steps,
         tokens_per_step=round(all_tokens / max(total_steps, 1)),
         trainable_parameters=trainable_parameters(model.config, recipe.lora),
-        seconds=training_seconds(model.config, recipe.lora, dtype, all_tokens, all_trained, mean_length),
+        seconds=training_seconds(model.config, recipe.lora, dtype, all_tokens, round(all_pairs), mean_length),
         memory_bytes=memory_bytes(model.config, recipe.lora, recipe.train.tokens_per_batch, dtype),
         memory_available=available_memory(),
         remedies=remedies(recipe),

@@ -1,7 +1,7 @@
 """Trains the adapter on the prepared rows. An interrupted run of the same recipe goes on from its last checkpoint by itself."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ayar.data.pack import Batch, Examples, pack, split_long, tokenize
+from ayar.data.prefix_tree import shared_prefixes
 from ayar.errors import TrainingError
 from ayar.model.decoder import Decoder
 from ayar.pipeline.base_model import BaseModel
@@ -46,17 +47,15 @@ def train(recipe: Recipe, resume: bool | None = None, progress: Progress = silen
     training, testing = (tokenized(recipe, model, table) for table in (rows.train, rows.test))
     decoder = Decoder.load(model.folder, recipe.lora, dtype, recipe.seed)
 
-    @lru_cache(maxsize=2)  # the plan, the run's identity and the loop ask for the same epochs one after the other
-    def batches(epoch: int) -> Sequence[Batch]:
-        return pack(training, recipe.train.tokens_per_batch, recipe.seed, epoch)
-
+    # The plan, the run's identity and the loop ask for the same epochs one after the other.
+    batches = lru_cache(maxsize=2)(batch_source(recipe, training))
     planned = steps.make_plan(batches, recipe.train, decoder)
-    progress(plan_of(recipe, model, training, rows, planned.total_steps, planned.tokens))
+    progress(plan_of(recipe, model, batches(0), rows, planned.total_steps, planned.tokens))
     adapter_bytes = 4 * decoder.trainable_parameters().count()
     folder.check_writable(adapter_bytes * (3 * (recipe.train.keep_checkpoints + 1) + 1) + 2**24)
     write_text(folder.recipe, recipe.as_yaml())
     goes_on = _goes_on(folder, planned, progress) if resume is None else resume
-    evaluation = pack(testing, recipe.train.tokens_per_batch, recipe.seed, 0)
+    evaluation = batch_source(recipe, testing)(0)
     done = train_adapter(decoder, batches, recipe.train, folder.root, evaluation, progress, goes_on)
     losses = _losses(folder.metrics)
     tenth = max(1, len(losses) // 10)
@@ -77,6 +76,12 @@ def tokenized(recipe: Recipe, model: BaseModel, rows: object) -> Examples:
     examples = tokenize(rows, model.tokenizer)  # type: ignore[arg-type]
     limit = min(recipe.format.max_tokens, model.config.max_position_embeddings)
     return split_long(examples, limit) if recipe.format.too_long == "split" else examples
+
+
+def batch_source(recipe: Recipe, examples: Examples) -> Callable[[int], list[Batch]]:
+    """Epoch → its batches."""
+    tree = shared_prefixes(examples.input_ids, examples.offsets) if recipe.train.share_prefixes else None
+    return lambda epoch: pack(examples, recipe.train.tokens_per_batch, recipe.seed, epoch, tree)
 
 
 def _goes_on(folder: RunFolder, planned: steps.Plan, progress: Progress) -> bool:

@@ -13,6 +13,10 @@ class TrainSettings(Settings):
     epochs: int = Field(default=3, ge=1, description="times that every row is seen; more than three seldom helps")
     max_steps: int | None = Field(default=None, ge=1, description="stop after this many optimizer steps, even inside an epoch")
     tokens_per_batch: int = Field(default=2048, ge=16, description="tokens computed at once: memory grows with it")
+    share_prefixes: bool = Field(
+        default=True,
+        description="compute what rows begin with in common once a batch, with the same gradients; a batch then holds more rows",
+    )
     grad_accumulation_steps: int = Field(default=1, ge=1, description="batches whose gradients make one optimizer step")
     # Ten times what full fine-tuning takes. The published fit for Llama, 5e-4 · (2000 / hidden_size)^0.78, gives 4.9e-4 at 2048; for
     # the smallest models, where nobody fitted it, it would ask for more. Under alpha / rank the best rate hardly depends on the rank.

@@ -76,7 +76,7 @@ def losses(side: str, dtype: str, steps: int, kept: Path) -> list[float]:
     """The loss before each step, from a process of its own."""
     if not kept.exists():
         command = [sys.executable, __file__, "--side", side, "--dtypes", dtype, "--steps", str(steps)]
-        kept.write_text(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1], encoding="utf-8")
+        kept.write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1], encoding="utf-8")
     return json.loads(kept.read_text(encoding="utf-8"))
 
 
@@ -102,8 +102,10 @@ def ayar(folder: Path, dtype: torch.dtype) -> Step:
             input_ids=tokens.int(),
             position_ids=(rows % SEQ_LEN).int(),
             cu_seqlens=cu_seqlens,
+            parents=torch.full((BATCH,), -1, dtype=torch.int32),
             positions=positions,
             targets=tokens[positions + 1],
+            weights=torch.ones(len(positions)),
         )
         loss = decoder.loss(batch) / len(positions)
         loss.backward()

@@ -91,5 +91,4 @@ def _active(module: Any) -> list[str]:
 
 def project(module: Any, packed: Packed, x: Tensor) -> Tensor:
     """x (..., in) → (..., out)."""
-    y = lora_linear(x.reshape(-1, x.shape[-1]), packed.weight(), (adapter_of(module),))
-    return y.view(*x.shape[:-1], y.shape[-1])
+    return lora_linear(x, packed.weight(), (adapter_of(module),))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ayar.errors import ShapeError
+from ayar.ops.arguments import require_floats
 from ayar.ops.attention import attention
 
 
@@ -25,11 +26,12 @@ def attention_varlen(
     where None. window: how many tokens a token sees, itself included. softcap: scores are softcap · tanh(score / softcap) first.
     Returns the shape and dtype of query. Raises ShapeError.
     """
+    require_floats("attention_varlen", query=query, key=key, value=value)
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.dim() != 3:
             raise ShapeError(f"attention_varlen: {name} {tuple(x.shape)} must be (tokens, heads, head_dim)")
-        if x.dtype != query.dtype or x.device != query.device:
-            raise ShapeError(f"attention_varlen: {name} is {x.dtype} on {x.device}, query is {query.dtype} on {query.device}")
+        if x.dtype != query.dtype:
+            raise ShapeError(f"attention_varlen: {name} is {x.dtype}, query is {query.dtype}")
         if x.shape[0] != query.shape[0] or x.shape[2] != query.shape[2] or (name == "value" and x.shape != key.shape):
             raise ShapeError(
                 f"attention_varlen: {name} {tuple(x.shape)} does not fit query {tuple(query.shape)} and key {tuple(key.shape)}"

@@ -47,6 +47,10 @@ class FrozenWeight:
         for weight in weights:
             if weight.dim() != 2 or weight.shape[1] != weights[0].shape[-1]:
                 raise ShapeError(f"FrozenWeight: weights must be (N_i, K) with one K, not {[tuple(w.shape) for w in weights]}")
+            if weight.requires_grad:
+                raise ShapeError(
+                    "FrozenWeight: a weight requires grad, but a packed weight gets none: call requires_grad_(False) or detach()"
+                )
         self = cls()
         self.splits = tuple(weight.shape[0] for weight in weights)
         self.shape = (sum(self.splits), weights[0].shape[1])

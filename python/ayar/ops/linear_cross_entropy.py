@@ -20,11 +20,12 @@ def linear_cross_entropy(
 ) -> Tensor:
     """The sum over pairs of −weights · log softmax(hidden[positions] Wᵀ)[targets]. Gradients flow to ``hidden`` only.
 
-    hidden: (tokens, hidden_size) in the dtype of head. head: (vocab_size, hidden_size), frozen. positions, targets: (pairs,) int64;
-    a position may occur more than once. weights: (pairs,) fp32; None: all 1. softcap: the logits are softcap · tanh(logits / softcap)
-    first. Returns a scalar fp32, 0 without pairs. The gradient is computed with the loss, chunk by chunk, so that no logits are computed
-    twice. Raises ShapeError.
+    hidden: (tokens, hidden_size) in the dtype of head, or (batch, tokens, hidden_size), which positions count through row by row.
+    head: (vocab_size, hidden_size), frozen. positions, targets: (pairs,) int64; a position may occur more than once. weights: (pairs,)
+    fp32; None: all 1. softcap: the logits are softcap · tanh(logits / softcap) first. Returns a scalar fp32, 0 without pairs. The
+    gradient is computed with the loss, chunk by chunk, so that no logits are computed twice. Raises ShapeError.
     """
+    hidden = hidden.flatten(0, -2) if hidden.dim() > 2 else hidden
     _check(hidden, head, positions, targets, weights)
     if weights is not None and bool((weights == 1).all()):
         weights = None

@@ -26,9 +26,11 @@ class Adapter(NamedTuple):
 def lora_linear(x: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None] = ()) -> Tensor:
     """y_i = x W_iᵀ + bias_i + scaling_i (dropout_i(x) A_iᵀ) B_iᵀ for each projection i stacked in ``weight``, side by side.
 
-    x: (T, K) of ``weight.dtype``, rows may be strided. adapters: one a projection, None where it has none; empty: none has.
-    Returns (T, ΣN_i) of x's dtype. Gradients: x, lora_A and lora_B (fp32). Raises ShapeError.
+    x: (T, K) or (..., K) of ``weight.dtype``, rows may be strided. adapters: one a projection, None where it has none; empty: none has.
+    Returns (T, ΣN_i) or (..., ΣN_i) of x's dtype. Gradients: x, lora_A and lora_B (fp32). Raises ShapeError.
     """
+    if x.dim() > 2:
+        return lora_linear(x.reshape(-1, x.shape[-1]), weight, adapters).view(*x.shape[:-1], weight.shape[0])
     _require_fitting(x, weight, adapters)
     if backend.is_reference():
         plain = weight.unpack_int8() if weight.storage == "int8" else weight.unpack()

@@ -8,18 +8,20 @@ from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
 from ayar.ops import backend
+from ayar.ops.arguments import require_floats
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
     """Scales each row of ``x`` to unit root mean square, then by ``weight``.
 
-    x: (..., cols) fp32 or bf16. weight: (cols,) fp32. Returns shape and dtype of x. Raises ShapeError.
+    x: (..., cols) fp32 or bf16. weight: (cols,) fp32 (bf16 is converted). Returns shape and dtype of x. Raises ShapeError.
     """
+    require_floats("rms_norm", x=x, weight=weight)
     if x.shape[-1:] != weight.shape:
         raise ShapeError(f"rms_norm: weight {tuple(weight.shape)} must be as long as the last axis of x, {x.shape[-1]}")
     if backend.is_reference():
         return rms_norm_reference(x, weight, eps)
-    return _RMSNorm.apply(x.contiguous(), weight, eps)
+    return _RMSNorm.apply(x.contiguous(), weight.float().contiguous(), eps)
 
 
 def rms_norm_reference(x: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:

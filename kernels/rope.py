@@ -34,15 +34,15 @@ def launch_rotate_heads(
 ) -> None:
     """Turns the first heads of source (tokens, heads, head_dim), or writes them turned into ``out``; tokens and heads may lie apart.
 
-    cos, sin: (positions, head_dim / 2) fp32, contiguous.
+    cos, sin: (positions, half) fp32, contiguous: dimensions i and i + half turn together, those from 2 · half on are left alone.
     """
-    tokens, _, head_dim = source.shape
+    tokens, width = source.shape[0], cos.shape[1]
     out = source if out is None else out
     if tokens == 0 or num_rotated_heads == 0:
         return
-    half = triton.next_power_of_2(head_dim // 2)
+    half = triton.next_power_of_2(width)
     rows = max(1, 2048 // half)
     rotate_heads[(triton.cdiv(tokens * num_rotated_heads, rows),)](
-        source, out, cos, sin, position_ids, tokens, num_rotated_heads, head_dim // 2, -1.0 if backward else 1.0,
+        source, out, cos, sin, position_ids, tokens, num_rotated_heads, width, -1.0 if backward else 1.0,
         source.stride(0), source.stride(1), out.stride(0), out.stride(1), BLOCK_ROWS=rows, BLOCK_HALF=half, num_warps=4,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ from torch.autograd.function import once_differentiable
 
 from ayar.errors import ModelError
 from ayar.kernels import attention, rms_norm
+from ayar.model.adapters import AdapterParameters, LoraSettings, TargetModule, gate_up_modules, qkv_modules
 from ayar.model.batch import PackedBatch
+from ayar.model.config import ModelConfig
+from ayar.model.loading import Layer, checked_files, read_layer, read_norm
+from ayar.model.rotary import RotaryTable
+from ayar.model.weights import Checkpoint
+from ayar.ops import FrozenWeight
 from ayar.ops.bordered import SPARE, BorderedWeight, bordered_like
 from ayar.ops.gpu_attention import Packing
 from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights, gpu_layer
@@ -37,6 +44,54 @@ class GpuDecoder:
     cos: Tensor
     sin: Tensor
     final_softcap: float | None = None
+
+    parameters: AdapterParameters | None = None
+
+    @staticmethod
+    def load(
+        folder: str | Path, lora: LoraSettings, device: torch.device | str = "cuda", dtype: torch.dtype = torch.bfloat16, seed: int = 0
+    ) -> "GpuDecoder":
+        """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
+
+        Raises ModelError where the folder is damaged, or where its family needs what gpu_layer does not do: the ops do it one by one.
+        """
+        config = ModelConfig.from_folder(folder)
+        _require_plain(config)
+        checkpoint = _OnDevice(checked_files(config), device)
+        layers = [read_layer(checkpoint, f"model.layers.{index}.", config, dtype) for index in range(config.num_hidden_layers)]
+        embedding = checkpoint.read("model.embed_tokens.weight").to(dtype)
+        head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
+        adapters = AdapterParameters(config, lora, seed)
+        adapters.move(device)
+        cos, sin = (table.to(device) for table in RotaryTable(config.rotation).up_to(config.max_position_embeddings))
+        shape = LayerShape(
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.head_dim,
+            config.rms_norm_eps,
+            config.attention_scale,
+            config.attn_logit_softcapping,
+            config.windows[0],
+            config.gate != "silu",
+        )
+        return GpuDecoder(
+            embedding * config.embedding_scale if config.embedding_scale != 1 else embedding,
+            [LayerWeights(x.attention_norm, x.qkv.packed, x.o.packed, x.mlp_norm, x.gate_up.packed, x.down.packed) for x in layers],
+            [_adapters_of(adapters, config, index, layer) for index, layer in enumerate(layers)],
+            shape,
+            read_norm(checkpoint, "model.norm", config),
+            FrozenWeight.pack([head], dtype=dtype).packed,
+            cos,
+            sin,
+            config.final_logit_softcapping,
+            adapters,
+        )
+
+    def trainable_parameters(self) -> AdapterParameters:
+        """The adapters, on the device. Raises ModelError where the decoder was made without a checkpoint."""
+        if self.parameters is None:
+            raise ModelError("This decoder was made from single tensors: their owner has the adapters.")
+        return self.parameters
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """The weighted sum of −log p over the batch's pairs: fp32 scalar, on the device and not waited for.
@@ -77,6 +132,42 @@ class GpuDecoder:
         if self.embedding.is_cuda and not tensor.is_cuda:
             return tensor.pin_memory().to(self.embedding.device, non_blocking=True)
         return tensor
+
+
+class _OnDevice:
+    """A checkpoint whose tensors are put on a device as they are read."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str) -> None:
+        self._checkpoint, self._device = checkpoint, device
+
+    def read(self, name: str) -> Tensor:
+        return self._checkpoint.read(name).to(self._device)
+
+
+def _require_plain(config: ModelConfig) -> None:
+    faults = {
+        "norms on single heads": config.has_qk_norm,
+        "norms behind a block": config.has_post_norms,
+        "windows that differ from layer to layer": len(set(config.windows)) > 1,
+        "heads that are turned in part": config.rotation.dims != config.head_dim,
+    }
+    found = [name for name, is_there in faults.items() if is_there]
+    if found:
+        raise ModelError(f"{config.folder}: {config.model_type} has {', '.join(found)}: not in the whole-layer GPU kernels.")
+
+
+def _adapters_of(adapters: AdapterParameters, config: ModelConfig, index: int, layer: Layer) -> LayerAdapters:
+    def group(weight: FrozenWeight, *modules: TargetModule) -> list[tuple[int, Tensor, Tensor, float]]:
+        starts = np.cumsum([0, *weight.splits]).tolist()
+        found = [(start, adapters.at(index, module)) for start, module in zip(starts, modules, strict=False)]
+        return [(start, x.lora_A, x.lora_B, x.scaling) for start, x in found if x is not None]
+
+    return LayerAdapters(
+        group(layer.qkv, *qkv_modules(config)),
+        group(layer.o, "o_proj"),
+        group(layer.gate_up, *gate_up_modules(config)),
+        group(layer.down, "down_proj"),
+    )
 
 
 class _FinalNorm(torch.autograd.Function):

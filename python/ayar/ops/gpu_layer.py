@@ -124,12 +124,12 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dsecond: Tensor, doutput: Tensor) -> tuple[Tensor | None, ...]:
-        first, rstd1, u_qkv, qkv, mixed, logsumexp, second, rstd2, u_gate, gate_up, u_down = ctx.saved_tensors
-        weights, shape, packing = ctx.weights, ctx.shape, ctx.packing
-        qkv_factors, o_factors, gate_factors, down_factors = ctx.groups
         if ctx.is_spent:
             raise BackendError("gpu_layer: its backward pass ran already, and wrote over what it read: run the forward pass again")
         ctx.is_spent = True
+        first, rstd1, u_qkv, qkv, mixed, logsumexp, second, rstd2, u_gate, gate_up, u_down = ctx.saved_tensors
+        weights, shape, packing = ctx.weights, ctx.shape, ctx.packing
+        qkv_factors, o_factors, gate_factors, down_factors = ctx.groups
         for weight, factors, writer in zip(_products(weights), ctx.groups, ctx.writers, strict=True):
             if weight.writer is not writer:  # another forward pass has written its borders since
                 weight.write(factors)

@@ -49,6 +49,21 @@ def rope_backward(dy: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, nu
 def _rope(x: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, turned: int, y: Tensor, backward: bool) -> None:
     rope.launch_rotate_heads(x, cos, sin, position_ids, turned, backward, out=y)
     y[:, turned:] = x[:, turned:]
+    y[:, :turned, 2 * cos.shape[1] :] = x[:, :turned, 2 * cos.shape[1] :]
+
+
+def head_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
+    y[:, len(weight) :] = x[:, len(weight) :]
+    for head, row in enumerate(weight):
+        narrow = rstd.new_empty(len(x))
+        rms_norm.launch_norm_project(x[:, head], None, row, eps, None, y[:, head], None, narrow, None)
+        rstd[:, head] = narrow
+
+
+def head_norm_backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
+    dx[:, len(weight) :] = dy[:, len(weight) :]
+    for head, row in enumerate(weight):
+        rms_norm.launch_norm_backward(dy[:, head], x[:, head], row, rstd[:, head].contiguous(), None, dx[:, head])
 
 
 def swiglu_forward(gate_up: Tensor, y: Tensor) -> None:

@@ -1,6 +1,9 @@
 """Loss and adapter gradients of a decoder of two layers over a packed tree, against plain PyTorch in float64."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -9,10 +12,18 @@ from interpreter import assert_close, run_checks, verifies
 from layer import DIM, HEADS, HIDDEN, KV_HEADS, SPLITS, random_layer, reference, tensors_of
 from torch import Tensor
 
+from ayar.model.adapters import LoraSettings
+from ayar.model.decoder import Decoder
 from ayar.model.gpu_decoder import GpuDecoder
+from ayar.ops import backend
 from ayar.ops.bordered import BorderedWeight
 from ayar.ops.gpu_attention import Packing
 from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights
+from ayar.train.optimizer import Optimizer
+
+sys.path.insert(0, str(Path(__file__).parents[3]))  # a script's own folder is all that it finds
+from tests.model.packing import packed
+from tests.model.tiny import random_sequences, write_model
 
 VOCAB = 37
 
@@ -85,6 +96,39 @@ def trees_and_rows(dtype: torch.dtype) -> list[Tensor]:
         for i, (g, w) in enumerate(zip(got, wanted, strict=True)):
             assert_close(g, w, dtype, f"output {i}", beside=want.detach())
         written += got
+    return written
+
+
+@verifies("swiglu_lora_backward", "adamw_update")
+def checkpoint(dtype: torch.dtype) -> list[Tensor]:
+    """A checkpoint loaded for the kernels gives the loss and gradients of the CPU's decoder, and a step of its optimizer."""
+    if dtype == torch.float16:
+        return []
+    lora, written = LoraSettings(rank=4), []
+    for family in ("llama", "qwen2"):
+        with TemporaryDirectory() as folder:
+            write_model(Path(folder), family)
+            with backend.use(backend.TRITON):
+                decoder = GpuDecoder.load(folder, lora, "cpu", torch.float32)
+            cpu = Decoder.load(folder, lora, torch.float32)
+        batch = packed(random_sequences((7, 1, 12)))
+        for each in (decoder, cpu):
+            values = each.trainable_parameters().values
+            with torch.no_grad():
+                values.copy_(torch.randn(len(values), generator=torch.Generator().manual_seed(5)) / 8)
+        loss = decoder.loss(batch)
+        loss.backward()
+        with backend.use(backend.REFERENCE):
+            want = cpu.loss(batch)
+            want.backward()
+        got_gradients, want_gradients = decoder.trainable_parameters().gradients, cpu.trainable_parameters().gradients
+        assert abs(loss - want) <= 1e-5 * want
+        assert (got_gradients - want_gradients).norm() <= 1e-4 * want_gradients.norm()
+        optimizer = Optimizer(decoder.trainable_parameters(), weight_decay=0.0, max_grad_norm=1.0)
+        with backend.use(backend.TRITON):
+            optimizer.step(0.01, optimizer.gradient_norm())
+        assert decoder.loss(batch) < loss
+        written += [loss.detach(), got_gradients]
     return written
 
 

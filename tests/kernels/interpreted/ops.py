@@ -10,7 +10,9 @@ from ayar.ops import (
     adamw_,
     attention,
     backend,
+    geglu,
     gradient_norm,
+    head_norm,
     linear_cross_entropy,
     lora_linear,
     rms_norm,
@@ -53,6 +55,10 @@ def single_ops(dtype: torch.dtype) -> list[Tensor]:
     qkv = torch.randn(19, 8, 16, requires_grad=True)
     written = held_against_reference(rms_norm, [torch.randn(9, 40, requires_grad=True), torch.randn(40, requires_grad=True), 1e-5], dtype)
     written += held_against_reference(rope, [qkv, angles.cos(), angles.sin(), position, 6], dtype)
+    written += held_against_reference(rope, [qkv, angles[:, :5].cos(), angles[:, :5].sin(), position, 6], dtype)
+    head_weight = torch.rand(6, 16) + 0.5
+    written += held_against_reference(lambda x: head_norm(x, head_weight, 1e-5), [qkv], dtype)
+    written += held_against_reference(geglu, [torch.randn(9, 80, requires_grad=True)], dtype)
     written += held_against_reference(swiglu, [torch.randn(9, 80, requires_grad=True)], dtype)
     written += held_against_reference(attention, [qkv, cu_seqlens, 4, 2, 0.3], dtype)
     parents = torch.tensor([-1, 0, 0], dtype=torch.int32)

@@ -42,7 +42,7 @@ def test_every_launch_fits_the_chip(capability: int, record_property: Callable[[
         passed[launch.name] = max(registers, compiled.registers), max(shared, compiled.shared)
     for name, (registers, shared) in passed.items():
         record_property("compiled", json.dumps([name, capability, registers, shared]))
-    assert faults == {}
+    assert not faults, "\n".join(f"{launch}: {', '.join(found)}" for launch, found in faults.items())
 
 
 def test_faults_are_seen() -> None:

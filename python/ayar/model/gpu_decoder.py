@@ -57,8 +57,12 @@ class GpuDecoder:
         """
         config = ModelConfig.from_folder(folder)
         _require_plain(config)
+        if lora.dropout:
+            raise ModelError("lora.dropout: the whole-layer GPU kernels have none. Set it to 0.")
         checkpoint = _OnDevice(checked_files(config), device)
-        layers = [read_layer(checkpoint, f"model.layers.{index}.", config, dtype) for index in range(config.num_hidden_layers)]
+        layers = [
+            read_layer(checkpoint, f"model.layers.{index}.", config, dtype, lora.base_weights) for index in range(config.num_hidden_layers)
+        ]
         embedding = checkpoint.read("model.embed_tokens.weight").to(dtype)
         head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
         adapters = AdapterParameters(config, lora, seed)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ayar.errors import BackendError, ShapeError
+from ayar.errors import ShapeError
 from ayar.ops import backend
 from ayar.ops.int8 import Int8
 

@@ -14,7 +14,7 @@ from ayar.kernels.lora_linear import INT8, NF4, Stored
 from ayar.ops import backend
 from ayar.ops.bordered import SPARE, Factor, border_of, used_columns, with_border
 from ayar.ops.gpu_roads import Chip, road
-from ayar.ops.nf4 import BLOCK, CODEBOOK, nf4_quantize
+from ayar.ops.nf4 import BLOCK, CODEBOOK, Nf4, nf4_dequantize_reference, nf4_quantize
 
 # Data sheet bf16 FLOP/s · 0.8 and bytes/s by capability, where the device does not say: enough to choose a road.
 _SPEEDS = {
@@ -57,6 +57,14 @@ class QuantizedWeight:
     @property
     def nbytes(self) -> int:
         return self._stored.data.nbytes + self._stored.scale.nbytes + self._below.nbytes + self._beside.nbytes
+
+    def unpack(self, weight: Tensor) -> None:
+        """Writes the values that the codes stand for into ``weight`` (N, K)."""
+        stored = self._stored
+        if stored.storage == NF4:
+            weight.copy_(nf4_dequantize_reference(Nf4(stored.data, stored.scale, torch.Size(self.shape)), torch.float32))
+        else:
+            weight.copy_(stored.data.float() * stored.scale[:, None])
 
     def below(self, used: int) -> Tensor:
         """A: (used, K)."""

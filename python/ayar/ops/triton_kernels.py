@@ -5,22 +5,35 @@ Also run on the CPU by Triton's interpreter (TRITON_INTERPRET=1), where tests ho
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from ayar.errors import BackendError
 from ayar.kernels import adamw as adamw_kernels
 from ayar.kernels import attention, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu
 from ayar.kernels import cross_entropy as cross_entropy_kernels
-from ayar.ops.bordered import BorderedWeight, border_of, bordered_like, factors_of
+from ayar.ops.bordered import BorderedWeight, Factor, border_of, bordered_like, factors_of
+from ayar.ops.quantized_weight import QuantizedWeight
 from ayar.ops.visibility import visibility
 
-NativeAdapter = tuple[int, Tensor, Tensor, float]  # first row of its projection, lora_A, lora_B, scaling
+# First row of its projection, lora_A, lora_B, scaling, and the dropout's mask or None.
+NativeAdapter = tuple[int, Tensor, Tensor, float, tuple[int, int, int, int] | None]
 
 
-def PackedWeight(weights: Sequence[Tensor], bias: Tensor | None, bf16: bool) -> BorderedWeight:  # noqa: N802 (the CPU has a class of this name)
-    """The frozen rows of projections that share x, in fp32 or bf16."""
-    return BorderedWeight(weights, bias, torch.bfloat16 if bf16 else torch.float32)
+def PackedWeight(  # noqa: N802 (the CPU has a class of this name)
+    weights: Sequence[Tensor], bias: Tensor | None, bf16: bool, storage: Literal["full", "nf4", "int8"] = "full"
+) -> BorderedWeight | QuantizedWeight:
+    """The frozen rows of projections that share x, computed with in fp32 or bf16."""
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    return BorderedWeight(weights, bias, dtype) if storage == "full" else QuantizedWeight(weights, bias, dtype, storage)
+
+
+def _factors(adapters: Sequence[NativeAdapter]) -> list[Factor]:
+    if any(dropout is not None for *_, dropout in adapters):
+        raise BackendError("lora_linear: LoRA dropout does not run on a GPU yet. Set lora.dropout to 0, or move the tensors to the CPU.")
+    return factors_of([(start, lora_A, lora_B, scaling) for start, lora_A, lora_B, scaling, _ in adapters])
 
 
 def rms_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
@@ -82,17 +95,19 @@ def geglu_backward(dy: Tensor, gate_up: Tensor, dgate_up: Tensor) -> None:
     swiglu.launch_swiglu_backward(dy, gate_up, dgate_up, gelu=True)
 
 
-def linear_forward(x: Tensor, weight: BorderedWeight, y: Tensor) -> None:
+def linear_forward(x: Tensor, weight: BorderedWeight | QuantizedWeight, y: Tensor) -> None:
     weight.product(x, 0, y)
 
 
-def linear_backward_input(dy: Tensor, weight: BorderedWeight, dx: Tensor) -> None:
+def linear_backward_input(dy: Tensor, weight: BorderedWeight | QuantizedWeight, dx: Tensor) -> None:
     weight.product_backward(dy, 0, dx)
 
 
-def lora_linear_forward(x: Tensor, weight: BorderedWeight, adapters: Sequence[NativeAdapter], u: Tensor, y: Tensor) -> None:
+def lora_linear_forward(
+    x: Tensor, weight: BorderedWeight | QuantizedWeight, adapters: Sequence[NativeAdapter], u: Tensor, y: Tensor
+) -> None:
     """x is copied once into rows with room for u, in the pass that computes u; so x may come from anywhere."""
-    factors = factors_of(adapters)
+    factors = _factors(adapters)
     used = weight.write(factors)
     rows = bordered_like(x, weight.border)
     is_fused = lora_linear.padded_rank(used) <= weight.border <= 64
@@ -107,11 +122,11 @@ def lora_linear_forward(x: Tensor, weight: BorderedWeight, adapters: Sequence[Na
 
 
 def lora_linear_backward(
-    dy: Tensor, x: Tensor, u: Tensor, weight: BorderedWeight, adapters: Sequence[NativeAdapter], gradients: Sequence[tuple[Tensor, Tensor]],
+    dy: Tensor, x: Tensor, u: Tensor, weight: BorderedWeight | QuantizedWeight, adapters: Sequence[NativeAdapter], gradients: Sequence[tuple[Tensor, Tensor]],
     dx: Tensor,
 ) -> None:  # fmt: skip
     """gradients: (dlora_A, dlora_B) of each adapter. dx without rows: not wanted."""
-    factors = factors_of(adapters)
+    factors = _factors(adapters)
     used = weight.write(factors)
     rows = bordered_like(dy, weight.border).copy_(dy)
     v = border_of(rows, used)

@@ -32,7 +32,9 @@ type: $(VENV)/dev
 
 gpu: $(VENV)/dev
 	$(BIN)/python -c "import sys, torch; sys.exit(None if torch.cuda.is_available() else 'make gpu: no CUDA device here')"
-	$(BIN)/python -m pytest -q -m gpu
+	$(BIN)/python -m pytest -q -m gpu -p no:cacheprovider
+	if command -v compute-sanitizer; then compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m pytest -q -m gpu -k equals tests/cuda; fi
+	$(BIN)/python bench/gpu.py --skip-proof --json build/gpu/figures.json
 
 sanitize:
 	tests/cpp/run_sanitized.sh

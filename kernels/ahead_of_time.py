@@ -1,18 +1,42 @@
-"""Compiles a Triton kernel for a chip that is not here, and says what the machine code uses. Needs no GPU and no driver."""
+# pyright: reportMissingImports=false
+"""Compiles Triton kernels for chips that are not here, as a launch would, and says what the machine code uses. Needs no GPU, no driver."""
 
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
+from triton.runtime.jit import JITFunction
 
-# Shared memory that one block may take, in bytes (CUDA C++ Programming Guide, table of technical specifications).
-SHARED_LIMIT = {80: 163 * 1024, 86: 99 * 1024, 89: 99 * 1024, 90: 227 * 1024, 100: 227 * 1024, 120: 99 * 1024}
-TENSOR_INSTRUCTION = {80: "mma.sync", 86: "mma.sync", 89: "mma.sync", 90: "wgmma", 100: "tcgen05.mma", 120: "mma.sync"}
+from ayar.kernels.chip import Chip
+
+_TYPES = {
+    torch.bfloat16: "*bf16", torch.float16: "*fp16", torch.float32: "*fp32", torch.int8: "*i8", torch.uint8: "*u8",
+    torch.int32: "*i32", torch.int64: "*i64",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch that was asked for: the kernel, and everything that decides its machine code."""
+
+    kernel: Any
+    types: tuple[tuple[str, str], ...]  # of each argument: "*bf16", "i32", "constexpr"
+    constants: tuple[tuple[str, Any], ...]
+    divisible: tuple[int, ...]  # positions of the pointers and integers that are multiples of 16
+    options: tuple[tuple[str, int], ...]
+
+    @property
+    def name(self) -> str:
+        return self.kernel.fn.__name__
 
 
 @dataclass(frozen=True)
@@ -22,42 +46,75 @@ class Compiled:
     registers: int
     stack: int
     shared: int
-    ptx: str
+    machine_code: str
 
-    def faults(self, capability: int, uses_tensor_cores: bool) -> list[str]:
+    def faults(self, chip: Chip, needs_tensor_cores: bool, needs_wide_loads: bool) -> list[str]:
         """What would make this kernel slow, or fail to launch, on the chip it was compiled for."""
         found = []
-        if self.stack:
-            found.append(f"{self.stack} bytes of stack (spilled registers)")
-        if self.shared > SHARED_LIMIT[capability]:
-            found.append(f"{self.shared} bytes of shared memory, the chip has {SHARED_LIMIT[capability]}")
-        if uses_tensor_cores and TENSOR_INSTRUCTION[capability] not in self.ptx:
-            found.append(f"no {TENSOR_INSTRUCTION[capability]} instruction")
+        if self.stack or re.search(r"\b(STL|LDL)\b", self.machine_code):
+            found.append(f"{self.stack} bytes of stack: spilled registers, or an array that is indexed")
+        if self.shared > chip.shared_bytes:
+            found.append(f"{self.shared} bytes of shared memory, the chip has {chip.shared_bytes}")
+        if needs_tensor_cores and not re.search(r"\b(HMMA|HGMMA|UTCHMMA|UTCQMMA|OMMA)\b", self.machine_code):
+            found.append("no tensor-core instruction")
+        if needs_wide_loads and not re.search(r"\bLDG(STS)?\S*\.128\b", self.machine_code):
+            found.append("no 16-byte load from global memory")
         return found
 
 
-def compile_for(
-    kernel: Any, types: dict[str, str], constants: dict[str, Any], capability: int, undivided: frozenset[str] = frozenset(), **options: int
-) -> Compiled:
-    """Compiles ``kernel`` for compute capability ``capability`` (80, 90, ...).
+@contextmanager
+def recorded_launches() -> Iterator[list[Launch]]:
+    """Inside the block no kernel runs: each launch is noted, once, with the specialisation that Triton would choose for it."""
+    launches: list[Launch] = []
 
-    types: Triton's type of each run-time argument ("*bf16", "i32", "fp32"). constants: the constexpr arguments. Pointers and integers
-    are compiled as multiples of 16, as Triton specialises them at a launch, but for those named in ``undivided``.
-    """
-    names = kernel.arg_names
-    signature = {name: "constexpr" if name in constants else types[name] for name in names}
-    divisible = {
-        (position,): [["tt.divisibility", 16]]
-        for position, name in enumerate(names)
-        if name not in constants and types[name] != "fp32" and name not in undivided
-    }
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=divisible)
-    fused = {"enable_fp_fusion": True, **options}  # the default changes in Triton 3.10
-    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=fused)
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(compiled.asm["cubin"])
-        file.flush()
-        dump = triton.knobs.nvidia.cuobjdump.path  # pyright: ignore[reportAttributeAccessIssue]
-        usage = subprocess.run([dump, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
+    def note(self: JITFunction, *arguments: Any, grid: Any, warmup: bool, **options: Any) -> None:
+        launch = _specialised(self, arguments, options)
+        if launch not in launches:
+            launches.append(launch)
+
+    run = JITFunction.run
+    JITFunction.run = note  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield launches
+    finally:
+        JITFunction.run = run
+
+
+def _specialised(kernel: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Launch:
+    types, constants, divisible = [], [], []
+    values = dict(zip(kernel.arg_names, arguments, strict=False)) | {n: v for n, v in keywords.items() if n in kernel.arg_names}
+    for position, parameter in enumerate(kernel.params):
+        name, value = parameter.name, values[parameter.name]
+        if parameter.is_constexpr or (isinstance(value, int) and value == 1):  # Triton compiles a 1 in
+            types.append((name, "constexpr"))
+            constants.append((name, value))
+        elif isinstance(value, torch.Tensor):
+            types.append((name, _TYPES[value.dtype]))
+            divisible += [position] if value.data_ptr() % 16 == 0 else []
+        elif isinstance(value, float):
+            types.append((name, "fp32"))
+        else:
+            types.append((name, "i32" if -(2**31) <= value < 2**31 else "i64"))
+            divisible += [position] if value % 16 == 0 else []
+    options = tuple(sorted((n, v) for n, v in keywords.items() if n not in kernel.arg_names))
+    return Launch(kernel, tuple(types), tuple(constants), tuple(divisible), options)
+
+
+def compile_for(launch: Launch, chip: Chip) -> Compiled:
+    """The machine code of a launch for a chip (compute capability 80, 89, 90, 100, 120)."""
+    divisible = {(position,): [["tt.divisibility", 16]] for position in launch.divisible}
+    source = ASTSource(fn=launch.kernel, signature=dict(launch.types), constexprs=dict(launch.constants), attrs=divisible)
+    fused = {"enable_fp_fusion": True, **dict(launch.options)}  # the default changes in Triton 3.10
+    compiled = triton.compile(source, target=GPUTarget("cuda", chip.capability, 32), options=fused)
+    with tempfile.TemporaryDirectory() as folder:
+        cubin = Path(folder) / "kernel.cubin"
+        cubin.write_bytes(compiled.asm["cubin"])
+        tools = triton.knobs.nvidia  # pyright: ignore[reportAttributeAccessIssue]
+        usage = _output(tools.cuobjdump.path, "-res-usage", cubin)
+        machine_code = _output(tools.nvdisasm.path, "-c", cubin)
     numbers = {name: int(value) for name, value in re.findall(r"\b(REG|STACK):(\d+)", usage)}
-    return Compiled(numbers["REG"], numbers["STACK"], compiled.metadata.shared, compiled.asm["ptx"])
+    return Compiled(numbers["REG"], numbers["STACK"], compiled.metadata.shared, machine_code)
+
+
+def _output(*command: Any) -> str:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True).stdout

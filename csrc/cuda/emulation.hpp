@@ -13,7 +13,10 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <stdexcept>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #define __global__
@@ -21,7 +24,7 @@
 #define __constant__ const
 #define __restrict__
 #define AYAR_SHARED(type, name, count) type* name = static_cast<type*>(ayar::emulation::shared_array(__COUNTER__, sizeof(type) * (count)))
-#define AYAR_LAUNCH(kernel, grid, block, stream, ...) ayar::emulation::launch(grid, block, [&] { kernel(__VA_ARGS__); })
+#define AYAR_LAUNCH(kernel, grid, block, stream, ...) ayar::emulation::launch(#kernel, grid, block, [&] { kernel(__VA_ARGS__); })
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -46,7 +49,7 @@ struct Fiber {
   ucontext_t context;
   std::vector<char> stack;
   State state = State::ready;
-  uint32_t deposit = 0, result = 0;  // what a lane gives to a warp operation, and what it gets
+  uint64_t deposit = 0, result = 0;  // what a lane gives to a warp operation, and what it gets
   size_t source_lane = 0;
 };
 
@@ -87,7 +90,7 @@ inline void wait_as(State state) {
   swapcontext(&fiber.context, &block->scheduler);
 }
 
-inline uint32_t exchange(uint32_t value, size_t source_lane) {
+inline uint64_t exchange(uint64_t value, size_t source_lane) {
   Fiber& fiber = block->fibers[block->current];
   fiber.deposit = value;
   fiber.source_lane = source_lane;
@@ -156,7 +159,9 @@ inline void run_block(const std::function<void()>& kernel, std::mt19937_64& rand
   block = nullptr;
 }
 
-inline void launch(dim3 grid, dim3 threads, const std::function<void()>& kernel) {
+inline std::set<std::string> launched;  // names of the kernels that ran to their end
+
+inline void launch(const char* name, dim3 grid, dim3 threads, const std::function<void()>& kernel) {
   std::mt19937_64 random(seed);
   grid_dim = grid;
   block_dim = threads;
@@ -168,6 +173,7 @@ inline void launch(dim3 grid, dim3 threads, const std::function<void()>& kernel)
       }
     }
   }
+  launched.insert(name);
 }
 
 }  // namespace ayar::emulation
@@ -181,9 +187,36 @@ inline void __syncthreads() {
   ayar::emulation::wait_as(ayar::emulation::State::at_barrier);
 }
 
-inline float __shfl_xor_sync(unsigned, float value, int lane_mask) {
-  const size_t lane = ayar::emulation::block->current % ayar::emulation::kWarp;
-  return std::bit_cast<float>(ayar::emulation::exchange(std::bit_cast<uint32_t>(value), lane ^ static_cast<size_t>(lane_mask)));
+namespace ayar::emulation {
+template <class T>
+T shuffled(T value, size_t source_lane) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  return std::bit_cast<T>(static_cast<Bits>(exchange(std::bit_cast<Bits>(value), source_lane)));
+}
+inline size_t lane() {
+  return block->current % kWarp;
+}
+}  // namespace ayar::emulation
+
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int lane_mask) {
+  return ayar::emulation::shuffled(value, ayar::emulation::lane() ^ static_cast<size_t>(lane_mask));
+}
+
+// A lane with nobody `distance` below it gets its own value, as on a chip.
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned distance) {
+  const size_t lane = ayar::emulation::lane();
+  return ayar::emulation::shuffled(value, lane >= distance ? lane - distance : lane);
+}
+
+// Fibers take turns, so a plain addition is whole.
+template <class T>
+T atomicAdd(T* target, T value) {
+  const T before = *target;
+  *target = before + value;
+  return before;
 }
 
 namespace ayar::cuda {

@@ -36,8 +36,8 @@ __device__ inline void store8(uint16_t* target, const float* value) {
 }
 
 template <class T>
-__global__ void dequantize_kernel(const uint8_t* __restrict__ code, const float* __restrict__ absmax, T* __restrict__ value,
-                                  int64_t count) {
+__global__ void nf4_dequantize_kernel(const uint8_t* __restrict__ code, const float* __restrict__ absmax, T* __restrict__ value,
+                                      int64_t count, int64_t cols, int64_t stride) {
   AYAR_SHARED(float, table, 16);  // constant memory serves one address at a time, 16 banks serve 16
   if (threadIdx.x < 16) table[threadIdx.x] = kCodebook[threadIdx.x];
   __syncthreads();
@@ -51,7 +51,7 @@ __global__ void dequantize_kernel(const uint8_t* __restrict__ code, const float*
     values[2 * byte] = scale * table[(packed >> (8 * byte + 4)) & 15];
     values[2 * byte + 1] = scale * table[(packed >> (8 * byte)) & 15];
   }
-  store8(value + first, values);
+  store8(value + first / cols * stride + first % cols, values);
 }
 
 // The number of midpoints below x is the code of the nearest entry.
@@ -63,7 +63,8 @@ __device__ inline uint32_t nearest_code(float x) {
 }
 
 // One warp a block of 64: lane l has elements 2l and 2l + 1, which share a byte.
-__global__ void quantize_kernel(const float* __restrict__ value, uint8_t* __restrict__ code, float* __restrict__ absmax, int64_t blocks) {
+__global__ void nf4_quantize_kernel(const float* __restrict__ value, uint8_t* __restrict__ code, float* __restrict__ absmax,
+                                    int64_t blocks) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * (kThreads / 32) + threadIdx.x / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   const bool inside = block < blocks;  // a lane outside still takes part in the shuffles
@@ -79,29 +80,30 @@ __global__ void quantize_kernel(const float* __restrict__ value, uint8_t* __rest
 }
 
 template <class T>
-void launch_dequantize(const uint8_t* code, const float* absmax, T* value, int64_t count, [[maybe_unused]] void* stream) {
+void launch_dequantize(const uint8_t* code, const float* absmax, T* value, int64_t count, int64_t cols, int64_t stride,
+                       [[maybe_unused]] void* stream) {
   const int64_t blocks = (count + kThreads * kPerThread - 1) / (kThreads * kPerThread);
   if (blocks == 0) return;
-  AYAR_LAUNCH(dequantize_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), static_cast<cudaStream_t>(stream), code, absmax,
-              value, count);
+  AYAR_LAUNCH(nf4_dequantize_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), static_cast<cudaStream_t>(stream), code, absmax,
+              value, count, cols, stride);
 }
 
 }  // namespace
 
-void nf4_dequantize(const uint8_t* code, const float* absmax, float* value, int64_t count, void* stream) {
-  launch_dequantize(code, absmax, value, count, stream);
+void nf4_dequantize(const uint8_t* code, const float* absmax, float* value, int64_t count, int64_t cols, int64_t stride, void* stream) {
+  launch_dequantize(code, absmax, value, count, cols, stride, stream);
 }
 
-void nf4_dequantize(const uint8_t* code, const float* absmax, uint16_t* value, int64_t count, void* stream) {
-  launch_dequantize(code, absmax, value, count, stream);
+void nf4_dequantize(const uint8_t* code, const float* absmax, uint16_t* value, int64_t count, int64_t cols, int64_t stride, void* stream) {
+  launch_dequantize(code, absmax, value, count, cols, stride, stream);
 }
 
 void nf4_quantize(const float* value, uint8_t* code, float* absmax, int64_t count, [[maybe_unused]] void* stream) {
   const int64_t blocks = count / kNf4Block;
   if (blocks == 0) return;
   const int64_t grid = (blocks + kThreads / 32 - 1) / (kThreads / 32);
-  AYAR_LAUNCH(quantize_kernel, dim3(static_cast<unsigned>(grid)), dim3(kThreads), static_cast<cudaStream_t>(stream), value, code, absmax,
-              blocks);
+  AYAR_LAUNCH(nf4_quantize_kernel, dim3(static_cast<unsigned>(grid)), dim3(kThreads), static_cast<cudaStream_t>(stream), value, code,
+              absmax, blocks);
 }
 
 }  // namespace ayar::cuda

@@ -123,13 +123,18 @@ def inspect(
 
 
 @command
-def estimate(recipe: RecipeFile) -> None:
+def estimate(
+    recipe: RecipeFile,
+    gpu: Annotated[str | None, typer.Option("--gpu", help="Predict a step on a GPU too: 3060, 4090, a100 or h100.")] = None,
+) -> None:
     """Say how long training will take and how much memory it needs, before it starts. Exit code 1 where it does not fit."""
     from ayar import pipeline
-    from ayar.cli.opening import show_estimate
+    from ayar.cli.opening import show_estimate, show_prediction
 
     found = pipeline.estimate(recipe)
     show_estimate(found)
+    if gpu is not None:
+        show_prediction(pipeline.predict(recipe, found, gpu))
     if not found.fits:
         raise typer.Exit(1)
 

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from ayar.cli.console import count, duration, heading, out, size, table
 from ayar.pipeline.diagnosis import Check
+from ayar.pipeline.gpu_model_plan import GpuPrediction
 from ayar.pipeline.plan import Plan
 
 
@@ -31,6 +32,13 @@ def show_estimate(plan: Plan) -> None:
     out.print("[bold red]No go[/]: it needs more memory than is free.")
     for remedy in plan.remedies:
         out.print(Text(f"  {remedy}"))
+
+
+def show_prediction(prediction: GpuPrediction) -> None:
+    heading(f"On one {prediction.gpu}: predicted from bytes and operations, not measured")
+    for engine, seconds in prediction.step_seconds.items():
+        out.print(f"  {engine}: {seconds:.3g} s a step")
+    out.print(f"  all steps with ayar: {duration(prediction.seconds)}")
 
 
 def show_doctor(checks: list[Check]) -> None:

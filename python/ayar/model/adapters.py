@@ -1,7 +1,7 @@
 """LoRA parameters (Hu et al., 2021, arXiv 2106.09685): y += alpha / rank · (x Aᵀ) Bᵀ, in one flat fp32 buffer."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -119,15 +119,13 @@ class AdapterParameters:
         sizes = {place: _sizes(shapes[place.module], settings.rank) for place in places}
         total = sum(_aligned(math.prod(shape)) for pair in sizes.values() for shape in pair)
         self.values, self.gradients = torch.zeros(total), torch.zeros(total)
-        self._adapters: dict[Place, Adapter] = {}
-        offset = 0
-        for place, pair in sizes.items():
-            views = []
-            for shape in pair:
-                views.append(self._view(offset, shape))
-                offset += _aligned(math.prod(shape))
-            self._adapters[place] = Adapter(views[0], views[1], self.scaling)
+        self._adapters = self._views(sizes)
         self.initialize(seed)
+
+    def move(self, device: torch.device | str) -> None:
+        """Puts values and gradients on ``device``; adapters that ``at`` has given before stay behind."""
+        self.values, self.gradients = self.values.to(device), self.gradients.to(device)
+        self._adapters = self._views({place: (adapter.lora_A.shape, adapter.lora_B.shape) for place, adapter in self._adapters.items()})
 
     def initialize(self, seed: int) -> None:
         """A uniform in ±1/√in as PEFT (Kaiming with a = √5), B zero: at first the adapter changes nothing."""
@@ -178,7 +176,17 @@ class AdapterParameters:
                 raise ModelError(f"{source}: adapter tensor {name} has the shape {got}, {want} is needed: another rank or another model.")
             view.copy_(tensors[name])
 
-    def _view(self, offset: int, shape: tuple[int, int]) -> Tensor:
+    def _views(self, sizes: Mapping[Place, tuple[Sequence[int], Sequence[int]]]) -> dict[Place, Adapter]:
+        adapters, offset = {}, 0
+        for place, pair in sizes.items():
+            views = []
+            for shape in pair:
+                views.append(self._view(offset, shape))
+                offset += _aligned(math.prod(shape))
+            adapters[place] = Adapter(views[0], views[1], self.scaling)
+        return adapters
+
+    def _view(self, offset: int, shape: Sequence[int]) -> Tensor:
         window = slice(offset, offset + math.prod(shape))
         parameter = self.values[window].view(shape).requires_grad_()
         parameter.grad = self.gradients[window].view(shape)  # autograd then adds in place

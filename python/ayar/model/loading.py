@@ -1,6 +1,7 @@
 """Reads a checkpoint's weights straight into the packed form that the ops take, one layer at a time."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,12 @@ from ayar.model.weights import Checkpoint
 from ayar.ops import FrozenWeight, Storage
 
 _DERIVED = ("rotary_emb.inv_freq",)  # old checkpoints store what config.json already says
+
+
+class Reader(Protocol):
+    """Gives the tensors of a checkpoint by name, where they are wanted."""
+
+    def read(self, name: str) -> Tensor: ...
 
 
 @dataclass
@@ -42,9 +49,9 @@ def load(config: ModelConfig, dtype: torch.dtype, storage: Storage = "full") -> 
     """Loads and packs; the projections are kept in ``storage``. Raises ModelError naming file and tensor."""
     checkpoint = checked_files(config)
     embedding = checkpoint.read("model.embed_tokens.weight").clone()
-    layers = [_layer(checkpoint, f"model.layers.{index}.", config, dtype, storage) for index in range(config.num_hidden_layers)]
+    layers = [read_layer(checkpoint, f"model.layers.{index}.", config, dtype, storage) for index in range(config.num_hidden_layers)]
     head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
-    return FrozenParts(embedding, layers, _norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))
+    return FrozenParts(embedding, layers, read_norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))
 
 
 def checked_files(config: ModelConfig) -> Checkpoint:
@@ -87,11 +94,11 @@ def _has_bias(config: ModelConfig, module: TargetModule) -> bool:
     return config.attention_bias if module in qkv_modules(config) else config.mlp_bias
 
 
-def _norm(checkpoint: Checkpoint, path: str, config: ModelConfig) -> Tensor:
+def read_norm(checkpoint: Reader, path: str, config: ModelConfig) -> Tensor:
     return checkpoint.read(f"{path}.weight").float() + config.norm_offset
 
 
-def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torch.dtype, storage: Storage) -> Layer:
+def read_layer(checkpoint: Reader, prefix: str, config: ModelConfig, dtype: torch.dtype, storage: Storage) -> Layer:
     def pack(*modules: TargetModule) -> FrozenWeight:
         paths = [prefix + module_path(module) for module in modules]
         bias = None
@@ -99,7 +106,7 @@ def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torc
             bias = torch.cat([checkpoint.read(f"{path}.bias").float() for path in paths])
         return FrozenWeight.pack([checkpoint.read(f"{path}.weight") for path in paths], bias, dtype, storage)
 
-    norms = [_norm(checkpoint, prefix + name, config) for name in _norm_names(config)]
+    norms = [read_norm(checkpoint, prefix + name, config) for name in _norm_names(config)]
     before_attention, after_attention, before_mlp, after_mlp = norms if config.has_post_norms else (norms[0], None, norms[1], None)
     return Layer(
         attention_norm=before_attention,
@@ -114,8 +121,8 @@ def _layer(checkpoint: Checkpoint, prefix: str, config: ModelConfig, dtype: torc
     )
 
 
-def _head_norm(checkpoint: Checkpoint, prefix: str, config: ModelConfig) -> Tensor | None:
+def _head_norm(checkpoint: Reader, prefix: str, config: ModelConfig) -> Tensor | None:
     if not config.has_qk_norm:
         return None
-    query, key = (_norm(checkpoint, f"{prefix}self_attn.{name}", config) for name in ("q_norm", "k_norm"))
+    query, key = (read_norm(checkpoint, f"{prefix}self_attn.{name}", config) for name in ("q_norm", "k_norm"))
     return torch.cat((query.expand(config.num_attention_heads, -1), key.expand(config.num_key_value_heads, -1)))

@@ -21,7 +21,7 @@ except ImportError as error:  # an installation without the compiled core still 
 else:
     _import_error = None
 
-REFERENCE = "reference"
+REFERENCE, TRITON = "reference", "triton"
 _forced: ContextVar[str | None] = ContextVar("ayar_backend", default=None)
 
 
@@ -34,7 +34,8 @@ def native() -> Any:
 
 def available() -> tuple[str, ...]:
     """Names that ``use`` takes here: the instruction sets this processor runs, and "reference"."""
-    return (*(_native.cpu.SUPPORTED if _native is not None else ()), REFERENCE)
+    interpreted = (TRITON,) if os.environ.get("TRITON_INTERPRET") == "1" else ()  # on CPU tensors, for tests
+    return (*(_native.cpu.SUPPORTED if _native is not None else ()), *interpreted, REFERENCE)
 
 
 def give_cores_to_pool(threads: int | None = None) -> None:
@@ -89,6 +90,25 @@ def is_reference() -> bool:
 
 def kernels(x: Tensor) -> Any:
     """The kernels for a tensor: a namespace whose functions have the same names and arguments in every backend."""
+    if is_triton(x):
+        return _triton_kernels()
     if x.device.type != "cpu":
-        raise BackendError(f"No kernels for device {x.device.type!r}: move the tensors to the CPU")
+        raise BackendError(f"No kernels for device {x.device.type!r}: move the tensors to the CPU or to a CUDA device")
     return getattr(native().cpu, chosen_isa(x.dtype))
+
+
+def packing(x: Tensor) -> Any:
+    """What packs a frozen weight for the kernels of ``x``: a namespace with PackedWeight(weights, bias, is_bf16)."""
+    return _triton_kernels() if is_triton(x) else native().cpu
+
+
+def is_triton(x: Tensor) -> bool:
+    """Whether the Triton kernels compute ``x``: on a CUDA device, or where they are forced, in the interpreter."""
+    return x.device.type == "cuda" or _forced.get() == TRITON
+
+
+def _triton_kernels() -> Any:
+    try:
+        return import_module("ayar.ops.triton_kernels")
+    except ImportError as error:
+        raise BackendError(f"The kernels of a CUDA device need Triton ({error}). Install it with: pip install 'ayar[gpu]'") from error

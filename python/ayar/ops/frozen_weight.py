@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ayar.errors import BackendError, ShapeError
+from ayar.errors import ShapeError
 from ayar.ops import backend
 from ayar.ops.int8 import Int8
 
@@ -29,7 +29,8 @@ class FrozenWeight:
     dtype: torch.dtype
     storage: Storage
     bias: Tensor | None
-    packed: Any  # what a kernel takes: a native PackedWeight on the CPU, the plain (N, K) tensor on a GPU
+    device: torch.device
+    packed: Any  # what a kernel takes: a native PackedWeight on the CPU, a BorderedWeight on a GPU
 
     @classmethod
     def pack(
@@ -37,7 +38,7 @@ class FrozenWeight:
     ) -> "FrozenWeight":
         """Packs weights (N_i, K), fp32 or bf16, computing in ``dtype`` (fp32 or bf16; default: that of the first weight).
 
-        bias: (ΣN_i,) or None, added in fp32. Raises ShapeError; BackendError for a quantized weight that is not in main memory.
+        bias: (ΣN_i,) or None, added in fp32. Raises ShapeError.
         """
         if not weights:
             raise ShapeError("FrozenWeight: there is no weight to pack")
@@ -59,19 +60,13 @@ class FrozenWeight:
             raise ShapeError(f"FrozenWeight: bias {tuple(bias.shape)} must have {self.shape[0]} elements")
         self.bias = None if bias is None else bias.detach().to(torch.float32, copy=True)
         plain = [_plain(weight) for weight in weights]
-        if plain[0].device.type == "cpu":
-            self.packed = backend.native().cpu.PackedWeight(plain, self.bias, dtype == torch.bfloat16, storage)
-        elif storage != "full":
-            raise BackendError(f"FrozenWeight: {storage} is kept in main memory only; these weights are on {plain[0].device}")
-        else:
-            self.packed = torch.cat(plain).to(dtype)
+        self.packed = backend.packing(plain[0]).PackedWeight(plain, self.bias, dtype == torch.bfloat16, storage)
+        self.device = plain[0].device
         return self
 
     def unpack(self, dtype: torch.dtype | None = None) -> Tensor:
         """The stacked weight (N, K), newly made: of this weight's dtype, or of fp32, in which a quantized one is not rounded."""
-        if isinstance(self.packed, Tensor):
-            return self.packed.to(dtype or self.dtype, copy=True)
-        weight = torch.empty(self.shape, dtype=dtype or self.dtype)
+        weight = torch.empty(self.shape, dtype=dtype or self.dtype, device=self.device)
         self.packed.unpack(weight)
         return weight
 

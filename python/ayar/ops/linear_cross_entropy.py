@@ -1,6 +1,7 @@
 """Cross entropy fused with the frozen output head, at labelled positions only; the logits exist one small chunk at a time."""
 
 import math
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -31,6 +32,9 @@ def linear_cross_entropy(
         weights = None
     if backend.is_reference():
         return linear_cross_entropy_reference(hidden, head.unpack(), positions, targets, weights, softcap)
+    if backend.is_triton(hidden):
+        gpu_loss = import_module("ayar.ops.gpu_loss")  # needs Triton
+        return gpu_loss.gpu_linear_cross_entropy(hidden, head.packed, positions, targets, weights, softcap)
     return _LinearCrossEntropy.apply(hidden.contiguous(), head, positions.contiguous(), targets.contiguous(), weights, softcap or 0.0)
 
 

@@ -63,7 +63,7 @@ def nf4_quantize(value: Tensor) -> Nf4:
     code = torch.empty(flat.numel() // 2, dtype=torch.uint8, device=flat.device)
     absmax = torch.empty(flat.numel() // BLOCK, dtype=torch.float32, device=flat.device)
     stream = torch.cuda.current_stream(flat.device).cuda_stream
-    backend.kernels(flat).nf4_quantize(flat.data_ptr(), code.data_ptr(), absmax.data_ptr(), flat.numel(), stream)
+    backend.native().cuda.nf4_quantize(flat.data_ptr(), code.data_ptr(), absmax.data_ptr(), flat.numel(), stream)
     return Nf4(code, absmax, value.shape)
 
 
@@ -75,9 +75,9 @@ def nf4_dequantize(weight: Nf4, dtype: torch.dtype = torch.bfloat16) -> Tensor:
         return nf4_dequantize_reference(weight, dtype)
     value = torch.empty(weight.shape, dtype=dtype, device=weight.code.device)
     stream = torch.cuda.current_stream(value.device).cuda_stream
-    kernels = backend.kernels(value)
+    kernels = backend.native().cuda
     dequantize = kernels.nf4_dequantize_float32 if dtype == torch.float32 else kernels.nf4_dequantize_bfloat16
-    dequantize(weight.code.data_ptr(), weight.absmax.data_ptr(), value.data_ptr(), value.numel(), stream)
+    dequantize(weight.code.data_ptr(), weight.absmax.data_ptr(), value.data_ptr(), value.numel(), value.numel(), value.numel(), stream)
     return value
 
 

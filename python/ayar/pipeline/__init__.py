@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ayar.pipeline import estimation, evaluation, inspection, merging, preparation, training, whole
+from ayar.pipeline import estimation, evaluation, gpu_model_plan, inspection, merging, preparation, training, whole
 from ayar.pipeline.diagnosis import Check, doctor
 from ayar.pipeline.evaluation import Evaluated
 from ayar.pipeline.events import Progress, silent
+from ayar.pipeline.gpu_model_plan import GpuPrediction
 from ayar.pipeline.inspection import Example
 from ayar.pipeline.merging import Exported
 from ayar.pipeline.plan import Plan
@@ -20,8 +21,8 @@ from ayar.pipeline.whole import Finished
 from ayar.recipe import Recipe
 
 __all__ = [
-    "Check", "Evaluated", "Example", "Exported", "Finished", "Plan", "PreparedRows", "TrainedAdapter",
-    "doctor", "estimate", "evaluate", "export", "inspect", "prepare", "report", "run", "train",
+    "Check", "Evaluated", "Example", "Exported", "Finished", "GpuPrediction", "Plan", "PreparedRows", "TrainedAdapter",
+    "doctor", "estimate", "evaluate", "export", "inspect", "predict", "prepare", "report", "run", "train",
 ]  # fmt: skip
 
 AnyRecipe = str | Path | Mapping[str, Any] | Recipe
@@ -61,6 +62,11 @@ def inspect(recipe: AnyRecipe, rows: int = 3, progress: Progress = silent) -> li
 def estimate(recipe: AnyRecipe, progress: Progress = silent) -> Plan:
     """Time and memory that training will take."""
     return estimation.estimate(Recipe.of(recipe), progress)
+
+
+def predict(recipe: AnyRecipe, plan: Plan, gpu: str) -> GpuPrediction:
+    """What the steps of a plan would take on a GPU (3060, 4090, a100, h100), with our kernels and with other engines."""
+    return gpu_model_plan.predict(Recipe.of(recipe), plan, gpu)
 
 
 def export(recipe: AnyRecipe, folder: Path | None = None, progress: Progress = silent) -> Exported:

@@ -1,19 +1,7 @@
-// csrc/cuda/nf4.cu compiled for the CPU; built and called by test_nf4.py. Returns 0, or 1 where the emulation found a fault.
-#define AYAR_EMULATE_CUDA 1
-#include "cuda/nf4.cu"
+// Kernels that are wrong on purpose: what the emulation must find. And which of the right ones have run.
+#include "guarded.hpp"
 
 namespace {
-template <class Launch>
-int guarded(uint64_t seed, const Launch& launch) {
-  ayar::emulation::seed = seed;
-  try {
-    launch();
-  } catch (const std::logic_error&) {
-    return 1;
-  }
-  return 0;
-}
-
 __global__ void barrier_in_a_branch() {
   if (threadIdx.x < 7) __syncthreads();
 }
@@ -34,15 +22,6 @@ __global__ void sum_through_shared(float* out, bool with_barrier) {
 }  // namespace
 
 extern "C" {
-int dequantize_float32(const uint8_t* code, const float* absmax, float* value, int64_t count, uint64_t seed) {
-  return guarded(seed, [&] { ayar::cuda::nf4_dequantize(code, absmax, value, count, nullptr); });
-}
-int dequantize_bfloat16(const uint8_t* code, const float* absmax, uint16_t* value, int64_t count, uint64_t seed) {
-  return guarded(seed, [&] { ayar::cuda::nf4_dequantize(code, absmax, value, count, nullptr); });
-}
-int quantize(const float* value, uint8_t* code, float* absmax, int64_t count, uint64_t seed) {
-  return guarded(seed, [&] { ayar::cuda::nf4_quantize(value, code, absmax, count, nullptr); });
-}
 int divergent_barrier(uint64_t seed) {
   return guarded(seed, [&] { AYAR_LAUNCH(barrier_in_a_branch, dim3(1), dim3(32), nullptr); });
 }
@@ -51,5 +30,11 @@ int divergent_shuffle(float* out, uint64_t seed) {
 }
 int shared_sum(float* out, bool with_barrier, uint64_t seed) {
   return guarded(seed, [&] { AYAR_LAUNCH(sum_through_shared, dim3(1), dim3(64), nullptr, out, with_barrier); });
+}
+const char* launched_kernels() {
+  static std::string names;
+  names.clear();
+  for (const std::string& name : ayar::emulation::launched) names += name + "\n";
+  return names.c_str();
 }
 }

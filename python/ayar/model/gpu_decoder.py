@@ -1,0 +1,194 @@
+# pyright: reportMissingImports=false
+"""A Llama-shaped decoder on a GPU: whole layers of fused kernels, bordered weights, and no wait for the device inside a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ayar.errors import ModelError
+from ayar.kernels import attention, rms_norm
+from ayar.model.adapters import AdapterParameters, LoraSettings, TargetModule, gate_up_modules, qkv_modules
+from ayar.model.batch import PackedBatch
+from ayar.model.config import ModelConfig
+from ayar.model.loading import Layer, checked_files, read_layer, read_norm
+from ayar.model.rotary import RotaryTable
+from ayar.model.weights import Checkpoint
+from ayar.ops import FrozenWeight
+from ayar.ops.bordered import SPARE, BorderedWeight, bordered_like
+from ayar.ops.gpu_attention import Packing
+from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights, gpu_layer
+from ayar.ops.gpu_loss import gpu_linear_cross_entropy
+from ayar.ops.visibility import visibility
+
+
+@dataclass
+class GpuDecoder:
+    """embedding: (vocab, hidden). norm: (hidden,) fp32. cos, sin: (positions, head_dim / 2) fp32. One adapter group a layer.
+
+    Everything on one device; adapters in fp32, all else in one dtype. Pre-norm layers with a gated MLP: no norm between a product and the
+    stream, none on single heads.
+    """
+
+    embedding: Tensor
+    layers: Sequence[LayerWeights]
+    adapters: Sequence[LayerAdapters]
+    shape: LayerShape
+    norm: Tensor
+    head: BorderedWeight
+    cos: Tensor
+    sin: Tensor
+    final_softcap: float | None = None
+
+    parameters: AdapterParameters | None = None
+
+    @staticmethod
+    def load(
+        folder: str | Path, lora: LoraSettings, device: torch.device | str = "cuda", dtype: torch.dtype = torch.bfloat16, seed: int = 0
+    ) -> "GpuDecoder":
+        """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
+
+        Raises ModelError where the folder is damaged, or where its family needs what gpu_layer does not do: the ops do it one by one.
+        """
+        config = ModelConfig.from_folder(folder)
+        _require_plain(config)
+        if lora.dropout:
+            raise ModelError("lora.dropout: the whole-layer GPU kernels have none. Set it to 0.")
+        checkpoint = _OnDevice(checked_files(config), device)
+        layers = [
+            read_layer(checkpoint, f"model.layers.{index}.", config, dtype, lora.base_weights) for index in range(config.num_hidden_layers)
+        ]
+        embedding = checkpoint.read("model.embed_tokens.weight").to(dtype)
+        head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
+        adapters = AdapterParameters(config, lora, seed)
+        adapters.move(device)
+        cos, sin = (table.to(device) for table in RotaryTable(config.rotation).up_to(config.max_position_embeddings))
+        shape = LayerShape(
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.head_dim,
+            config.rms_norm_eps,
+            config.attention_scale,
+            config.attn_logit_softcapping,
+            config.windows[0],
+            config.gate != "silu",
+        )
+        return GpuDecoder(
+            embedding * config.embedding_scale if config.embedding_scale != 1 else embedding,
+            [LayerWeights(x.attention_norm, x.qkv.packed, x.o.packed, x.mlp_norm, x.gate_up.packed, x.down.packed) for x in layers],
+            [_adapters_of(adapters, config, index, layer) for index, layer in enumerate(layers)],
+            shape,
+            read_norm(checkpoint, "model.norm", config),
+            FrozenWeight.pack([head], dtype=dtype).packed,
+            cos,
+            sin,
+            config.final_logit_softcapping,
+            adapters,
+        )
+
+    def trainable_parameters(self) -> AdapterParameters:
+        """The adapters, on the device. Raises ModelError where the decoder was made without a checkpoint."""
+        if self.parameters is None:
+            raise ModelError("This decoder was made from single tensors: their owner has the adapters.")
+        return self.parameters
+
+    def loss(self, batch: PackedBatch) -> Tensor:
+        """The weighted sum of −log p over the batch's pairs: fp32 scalar, on the device and not waited for.
+
+        batch: numpy arrays or CPU tensors. Raises ModelError where a sequence is longer than cos and sin.
+        """
+        hidden = self.hidden_states(batch)
+        positions, targets = (self._on_device(values, torch.int64) for values in (batch.positions, batch.targets))
+        weights = self._on_device(batch.weights, torch.float32)
+        return gpu_linear_cross_entropy(hidden, self.head, positions, targets, weights, self.final_softcap)
+
+    def hidden_states(self, batch: PackedBatch) -> Tensor:
+        """(T, hidden) after the final norm."""
+        packing = self._packing(batch)
+        stream: Tensor = self.embedding.index_select(0, self._on_device(batch.input_ids, torch.int64))
+        delta: Tensor | None = None
+        for weights, adapters in zip(self.layers, self.adapters, strict=True):
+            stream, delta = gpu_layer(stream, delta, weights, adapters, self.shape, packing)
+        return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)
+
+    def _packing(self, batch: PackedBatch) -> Packing:
+        bounds, parents, position_ids = (np.asarray(values) for values in (batch.cu_seqlens, batch.parents, batch.position_ids))
+        longest = int(position_ids.max()) + 1 if len(position_ids) else 0
+        if longest > len(self.cos):
+            raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {len(self.cos)}.")
+        positions = self._on_device(position_ids, torch.int32)
+        until = self._on_device(visibility(bounds, parents)[0], torch.int32)
+        element_size = self.embedding.element_size()
+        plan = attention.plan(until, positions, self.shape.head_dim, element_size, self.shape.window)
+        if (parents >= 0).any():
+            return Packing(self.cos, self.sin, positions, plan)
+        lengths = np.diff(bounds)
+        longest_row = int(lengths.max()) if len(lengths) else 0
+        return Packing(self.cos, self.sin, positions, plan, self._on_device(bounds, torch.int32), longest_row)
+
+    def _on_device(self, values: object, dtype: torch.dtype) -> Tensor:
+        tensor = torch.as_tensor(values, dtype=dtype)
+        if self.embedding.is_cuda and not tensor.is_cuda:
+            return tensor.pin_memory().to(self.embedding.device, non_blocking=True)
+        return tensor
+
+
+class _OnDevice:
+    """A checkpoint whose tensors are put on a device as they are read."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str) -> None:
+        self._checkpoint, self._device = checkpoint, device
+
+    def read(self, name: str) -> Tensor:
+        return self._checkpoint.read(name).to(self._device)
+
+
+def _require_plain(config: ModelConfig) -> None:
+    faults = {
+        "norms on single heads": config.has_qk_norm,
+        "norms behind a block": config.has_post_norms,
+        "windows that differ from layer to layer": len(set(config.windows)) > 1,
+        "heads that are turned in part": config.rotation.dims != config.head_dim,
+    }
+    found = [name for name, is_there in faults.items() if is_there]
+    if found:
+        raise ModelError(f"{config.folder}: {config.model_type} has {', '.join(found)}: not in the whole-layer GPU kernels.")
+
+
+def _adapters_of(adapters: AdapterParameters, config: ModelConfig, index: int, layer: Layer) -> LayerAdapters:
+    def group(weight: FrozenWeight, *modules: TargetModule) -> list[tuple[int, Tensor, Tensor, float]]:
+        starts = np.cumsum([0, *weight.splits]).tolist()
+        found = [(start, adapters.at(index, module)) for start, module in zip(starts, modules, strict=False)]
+        return [(start, x.lora_A, x.lora_B, x.scaling) for start, x in found if x is not None]
+
+    return LayerAdapters(
+        group(layer.qkv, *qkv_modules(config)),
+        group(layer.o, "o_proj"),
+        group(layer.gate_up, *gate_up_modules(config)),
+        group(layer.down, "down_proj"),
+    )
+
+
+class _FinalNorm(torch.autograd.Function):
+    """The norm of stream + delta; both get one gradient, in rows with a border for the layer below."""
+
+    @staticmethod
+    def forward(ctx: Any, stream: Tensor, delta: Tensor, norm: Tensor, eps: float) -> Tensor:
+        total, y, rstd = torch.empty_like(stream), torch.empty_like(stream), stream.new_empty(stream.shape[0], dtype=torch.float32)
+        rms_norm.launch_norm_project(stream, delta, norm, eps, None, y, None, rstd, total)
+        ctx.save_for_backward(total, norm, rstd)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        total, norm, rstd = ctx.saved_tensors
+        dx = bordered_like(total, SPARE)
+        rms_norm.launch_norm_backward(dy.contiguous(), total, norm, rstd, None, dx)
+        dx.ayar_border = SPARE  # pyright: ignore[reportAttributeAccessIssue]: read by the layer below
+        return dx, dx, None, None

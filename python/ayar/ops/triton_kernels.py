@@ -1,0 +1,203 @@
+# pyright: reportMissingImports=false
+"""The kernels of a CUDA device under the names and arguments of the CPU's, so that an op is written once: backend.kernels picks.
+
+Also run on the CPU by Triton's interpreter (TRITON_INTERPRET=1), where tests hold every op of a decoder against its reference.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ayar.errors import BackendError
+from ayar.kernels import adamw as adamw_kernels
+from ayar.kernels import attention, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu
+from ayar.kernels import cross_entropy as cross_entropy_kernels
+from ayar.ops.bordered import BorderedWeight, Factor, border_of, bordered_like, factors_of
+from ayar.ops.quantized_weight import QuantizedWeight
+from ayar.ops.visibility import visibility
+
+# First row of its projection, lora_A, lora_B, scaling, and the dropout's mask or None.
+NativeAdapter = tuple[int, Tensor, Tensor, float, tuple[int, int, int, int] | None]
+
+
+def PackedWeight(  # noqa: N802 (the CPU has a class of this name)
+    weights: Sequence[Tensor], bias: Tensor | None, bf16: bool, storage: Literal["full", "nf4", "int8"] = "full"
+) -> BorderedWeight | QuantizedWeight:
+    """The frozen rows of projections that share x, computed with in fp32 or bf16."""
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    return BorderedWeight(weights, bias, dtype) if storage == "full" else QuantizedWeight(weights, bias, dtype, storage)
+
+
+def _factors(adapters: Sequence[NativeAdapter]) -> list[Factor]:
+    if any(dropout is not None for *_, dropout in adapters):
+        raise BackendError("lora_linear: LoRA dropout does not run on a GPU yet. Set lora.dropout to 0, or move the tensors to the CPU.")
+    return factors_of([(start, lora_A, lora_B, scaling) for start, lora_A, lora_B, scaling, _ in adapters])
+
+
+def rms_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
+    cols = x.shape[-1]
+    rms_norm.launch_norm_project(x.view(-1, cols), None, weight, eps, None, y.view(-1, cols), None, rstd.view(-1), None)
+
+
+def rms_norm_backward_input(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
+    cols = x.shape[-1]
+    rms_norm.launch_norm_backward(dy.view(-1, cols), x.view(-1, cols), weight, rstd.view(-1), None, dx.view(-1, cols))
+
+
+def rms_norm_backward_weight(dy: Tensor, x: Tensor, rstd: Tensor, dweight: Tensor) -> None:
+    cols = x.shape[-1]
+    rms_norm.launch_norm_weight_gradient(dy.view(-1, cols), x.view(-1, cols), rstd.view(-1), dweight)
+
+
+def rope_forward(x: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int, y: Tensor) -> None:
+    _rope(x, cos, sin, position_ids, num_rotated_heads, y, backward=False)
+
+
+def rope_backward(dy: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int, dx: Tensor) -> None:
+    _rope(dy, cos, sin, position_ids, num_rotated_heads, dx, backward=True)
+
+
+def _rope(x: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, turned: int, y: Tensor, backward: bool) -> None:
+    rope.launch_rotate_heads(x, cos, sin, position_ids, turned, backward, out=y)
+    y[:, turned:] = x[:, turned:]
+    y[:, :turned, 2 * cos.shape[1] :] = x[:, :turned, 2 * cos.shape[1] :]
+
+
+def head_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
+    y[:, len(weight) :] = x[:, len(weight) :]
+    for head, row in enumerate(weight):
+        narrow = rstd.new_empty(len(x))
+        rms_norm.launch_norm_project(x[:, head], None, row, eps, None, y[:, head], None, narrow, None)
+        rstd[:, head] = narrow
+
+
+def head_norm_backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
+    dx[:, len(weight) :] = dy[:, len(weight) :]
+    for head, row in enumerate(weight):
+        rms_norm.launch_norm_backward(dy[:, head], x[:, head], row, rstd[:, head].contiguous(), None, dx[:, head])
+
+
+def swiglu_forward(gate_up: Tensor, y: Tensor) -> None:
+    swiglu.launch_swiglu_project(gate_up, None, y, None)
+
+
+def swiglu_backward(dy: Tensor, gate_up: Tensor, dgate_up: Tensor) -> None:
+    swiglu.launch_swiglu_backward(dy, gate_up, dgate_up)
+
+
+def geglu_forward(gate_up: Tensor, y: Tensor) -> None:
+    swiglu.launch_swiglu_project(gate_up, None, y, None, gelu=True)
+
+
+def geglu_backward(dy: Tensor, gate_up: Tensor, dgate_up: Tensor) -> None:
+    swiglu.launch_swiglu_backward(dy, gate_up, dgate_up, gelu=True)
+
+
+def linear_forward(x: Tensor, weight: BorderedWeight | QuantizedWeight, y: Tensor) -> None:
+    weight.product(x, 0, y)
+
+
+def linear_backward_input(dy: Tensor, weight: BorderedWeight | QuantizedWeight, dx: Tensor) -> None:
+    weight.product_backward(dy, 0, dx)
+
+
+def lora_linear_forward(
+    x: Tensor, weight: BorderedWeight | QuantizedWeight, adapters: Sequence[NativeAdapter], u: Tensor, y: Tensor
+) -> None:
+    """x is copied once into rows with room for u, in the pass that computes u; so x may come from anywhere."""
+    factors = _factors(adapters)
+    used = weight.write(factors)
+    rows = bordered_like(x, weight.border)
+    is_fused = lora_linear.padded_rank(used) <= weight.border <= 64
+    lora_A = weight.below(used)
+    rms_norm.launch_norm_project(
+        x, None, None, 0.0, lora_A if is_fused else None, rows, border_of(rows, used) if is_fused else None, None, None
+    )
+    if not is_fused:
+        _project(x, lora_A, border_of(rows, used))
+    weight.product(rows, used, y)
+    u[:, :used] = border_of(rows, used)[:, : u.shape[1]]
+
+
+def lora_linear_backward(
+    dy: Tensor, x: Tensor, u: Tensor, weight: BorderedWeight | QuantizedWeight, adapters: Sequence[NativeAdapter], gradients: Sequence[tuple[Tensor, Tensor]],
+    dx: Tensor,
+) -> None:  # fmt: skip
+    """gradients: (dlora_A, dlora_B) of each adapter. dx without rows: not wanted."""
+    factors = _factors(adapters)
+    used = weight.write(factors)
+    rows = bordered_like(dy, weight.border).copy_(dy)
+    v = border_of(rows, used)
+    v[:, sum(factor.rank for factor in factors) :] = 0
+    narrow = u.to(dy.dtype)
+    for factor, (dlora_A, dlora_B) in zip(factors, gradients, strict=True):
+        part = rows[:, factor.rows]
+        lora_backward.launch_output_gradient(part, narrow[:, factor.columns], factor.lora_B, factor.scaling, v[:, factor.columns], dlora_B)
+        lora_backward.launch_input_gradient(v[:, factor.columns], x, None, None, dlora_A)
+    if len(dx):
+        weight.product_backward(rows, used, dx)
+
+
+def _project(x: Tensor, lora_A: Tensor, u: Tensor) -> None:
+    for begin in range(0, len(lora_A), 64):
+        part = lora_A[begin : begin + 64]
+        narrow = x.new_empty(len(x), lora_linear.padded_rank(len(part)))
+        lora_linear.launch_down_projection(x, part, narrow)
+        u[:, begin : begin + len(part)] = narrow[:, : len(part)]
+
+
+def attention_forward(
+    qkv: Tensor, cu_seqlens: Tensor, parents: Tensor, num_heads: int, num_kv_heads: int, scale: float, window: int, softcap: float,
+    y: Tensor, logsumexp: Tensor,
+) -> None:  # fmt: skip
+    plan = _plan(qkv, cu_seqlens, parents, window)
+    attention.launch_attention_forward(qkv, plan, num_heads, num_kv_heads, scale, softcap or None, window or None, y, logsumexp)
+
+
+def attention_backward(
+    dy: Tensor, qkv: Tensor, y: Tensor, logsumexp: Tensor, cu_seqlens: Tensor, parents: Tensor, num_heads: int, num_kv_heads: int, scale: float,
+    window: int, softcap: float, dqkv: Tensor,
+) -> None:  # fmt: skip
+    plan = _plan(qkv, cu_seqlens, parents, window)
+    attention.launch_attention_backward(dy, qkv, y, logsumexp, plan, num_heads, num_kv_heads, scale, softcap or None, window or None, dqkv)
+
+
+def _plan(qkv: Tensor, cu_seqlens: Tensor, parents: Tensor, window: int) -> object:
+    """Block lists for one call; a decoder makes them once a step instead."""
+    until, position_ids = (
+        torch.from_numpy(values).to(qkv.device) for values in visibility(cu_seqlens.cpu().numpy(), parents.cpu().numpy())
+    )
+    return attention.plan(until, position_ids, qkv.shape[2], qkv.element_size(), window or None)
+
+
+def gather_rows(x: Tensor, positions: Tensor, y: Tensor) -> None:
+    torch.index_select(x, 0, positions, out=y)
+
+
+def add_rows(y: Tensor, positions: Tensor, x: Tensor) -> None:
+    """x[positions[i]] += y[i], in a fixed order."""
+    keyed_rows.launch_sum_keyed_rows(positions, y, x)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, losses: Tensor, softcap: float = 0.0) -> None:
+    cross_entropy_kernels.launch_cross_entropy(logits, targets, None, losses, softcap or None, writes_gradient=False)
+
+
+def cross_entropy_with_gradient(logits: Tensor, targets: Tensor, losses: Tensor, dlogits: Tensor, softcap: float = 0.0) -> None:
+    cross_entropy_kernels.launch_cross_entropy(logits, targets, None, losses, softcap or None, writes_gradient=True)
+    if dlogits.data_ptr() != logits.data_ptr() or dlogits.dtype != logits.dtype:
+        dlogits.copy_(logits)
+
+
+def adamw(
+    parameter: Tensor, gradient: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, learning_rate: float, beta1: float, beta2: float, eps: float,
+    weight_decay: float, step: int,
+) -> None:  # fmt: skip
+    adamw_kernels.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, learning_rate, beta1, beta2, eps, weight_decay, step)
+
+
+def square_sum(x: Tensor) -> float:
+    """Waits for the device: the one number of a step that the loop looks at."""
+    return float(torch.linalg.vector_norm(x, dtype=torch.float64)) ** 2

@@ -6,11 +6,8 @@ os.environ["RAYON_NUM_THREADS"] = "1"  # read when tokenizers starts its pool
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import argparse
-import random
 import time
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from statistics import median
 
 import numpy as np
@@ -20,11 +17,11 @@ import tokenizers
 from ayar.errors import ModelError
 from ayar.model.packaged import packaged_model
 from ayar.ops import backend
-from ayar.text.cleaning import clean_batch
 from ayar.text.spans import find_spans
 from ayar.text.tokenizer import Tokenizer
 from corpus import make_corpus
 from reporting import write_report
+from text_cleaning import cleaning_figures
 
 CORPUS_MB = 8.5
 ROUNDS = 5
@@ -84,45 +81,6 @@ def tokenizer_figures() -> tuple[dict[str, float | None], dict[str, str]]:
         "tokenizers_load_ms": 1000 * median(peer_load),
     }
     return figures, {}
-
-
-def cleaning_figures() -> tuple[dict[str, float | None], dict[str, str]]:
-    """The whole chain on text that needs nothing, and on text where most rows need something; ftfy's fix_text on the latter beside it."""
-    clean, _ = clean_batch(pa.array(make_corpus(CORPUS_MB)))
-    messy = pa.array(mess(clean.to_pylist()))
-    repaired, _ = clean_batch(messy)
-    if not clean_batch(clean)[0].equals(clean) or not clean_batch(repaired)[0].equals(repaired):
-        raise SystemExit("cleaning is not idempotent: no speed is worth reporting")
-    on_clean, on_messy = ([] for _ in range(2))
-    for _ in range(ROUNDS):
-        on_clean.append(seconds(lambda: clean_batch(clean)))
-        on_messy.append(seconds(lambda: clean_batch(messy)))
-    figures: dict[str, float | None] = {
-        "clean_mb_s": clean.nbytes / 1e6 / median(on_clean),
-        "clean_messy_mb_s": messy.nbytes / 1e6 / median(on_messy),
-    }
-    if find_spec("ftfy") is None:
-        missing = ("ftfy_mb_s", "clean_vs_ftfy")
-        return figures | dict.fromkeys(missing), dict.fromkeys(missing, "ftfy is not installed: pip install '.[bench]'")
-    ftfy = import_module("ftfy")
-    sample = messy[: len(messy) // 8]
-    texts = sample.to_pylist()
-    theirs = median(seconds(lambda: [ftfy.fix_text(text) for text in texts]) for _ in range(3))
-    figures["ftfy_mb_s"] = sample.nbytes / 1e6 / theirs
-    figures["clean_vs_ftfy"] = figures["clean_messy_mb_s"] / figures["ftfy_mb_s"]
-    return figures, {}
-
-
-def mess(texts: list[str]) -> list[str]:
-    """What exports do to messages: misread as latin-1, tags and entities, doubled spaces, zero-width characters, line ends."""
-    rng = random.Random(5)
-    damage = [
-        lambda text: text.encode().decode("latin-1"),
-        lambda text: f"<p>{text.replace(' ', '  ', 2)}</p>&nbsp;",
-        lambda text: text.replace("a", "a\u200b", 1) + "\r\n\r\n\r\n",
-        lambda text: text,
-    ]
-    return [rng.choice(damage)(text) for text in texts]
 
 
 def span_figures() -> tuple[dict[str, float | None], dict[str, str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from wordfreq import top_n_list
 
 from tests.text.cleaned import cleaned, cleaned_all, only
 
@@ -58,7 +59,7 @@ def test_misread_turkish_is_repaired(page: str, times: int) -> None:
 
 
 def test_frequent_turkish_words() -> None:
-    words = pytest.importorskip("wordfreq").top_n_list("tr", 10_000)
+    words = top_n_list("tr", 10_000)
     accented = [form for form in spellings(words) if not form.isascii()]
     assert_unchanged(accented[::3])
     for page in PAGES:
@@ -67,7 +68,7 @@ def test_frequent_turkish_words() -> None:
 
 @pytest.mark.parametrize(("language", "share"), [("de", 0.998), ("fr", 0.998), ("es", 0.96), ("hu", 0.98), ("sv", 0.98)])
 def test_frequent_words_of_other_languages(language: str, share: float) -> None:
-    words = [word for word in pytest.importorskip("wordfreq").top_n_list(language, 5_000) if not word.isascii()]
+    words = [word for word in top_n_list(language, 5_000) if not word.isascii()]
     assert_repaired(sorted({form for word in words for form in (word, word.upper(), word.capitalize())}), "cp1252", 1, share)
 
 

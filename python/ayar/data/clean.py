@@ -19,12 +19,13 @@ class CleanSettings(CleanOptions):
 
 def clean(table: pa.Table, settings: CleanSettings, task: str) -> Stage:
     """Drops no row. The report counts the texts that each operator changed, and lists the spellings that became one class."""
-    texts, counts = clean_batch(flatten_texts(table, task).texts, settings)
-    cleaned = restore_texts(table, task, texts)
+    cleaning = clean_batch(flatten_texts(table, task).texts, settings)
+    cleaned = restore_texts(table, task, cleaning.texts)
     merged: dict[str, list[str]] = {}
     if task == "classify" and settings.labels:
         labels, merged = unify_labels(cleaned["label"])
         cleaned = replace_column(cleaned, "label", labels)
     report = stage_report("clean", table.num_rows, table.num_rows, nothing_dropped(), merged_labels=merged)
-    report["changed"] = {name: int(rows) for name, rows in counts.items() if rows}
+    report["changed"] = {name: int(rows) for name, rows in cleaning.rows.items() if rows}
+    report["changed_characters"] = {name: int(count) for name, count in cleaning.characters.items() if count}
     return Stage(cleaned, nothing_dropped(), report)

@@ -128,13 +128,13 @@ def pipeline_figures() -> Figures:
     messy = pa.array(mess(clean_batch(pa.array(make_corpus(CORPUS_MB))).texts.to_pylist()))
     sample = messy.to_pylist()[::PEER_SHARE]
     ftfy, gigatoken = import_module("ftfy"), import_module("gigatoken")
-    peer: Any = gigatoken.Tokenizer.from_file(path) if hasattr(gigatoken.Tokenizer, "from_file") else gigatoken.Tokenizer(path)
+    peer: Any = gigatoken.Tokenizer(path)
 
     def our_way(texts: pa.Array) -> None:
         ours.encode_batch(clean_batch(texts).texts)
 
     def their_way() -> None:
-        peer.encode_batch([ftfy.fix_text(text) for text in sample])
+        peer.encode_batch([ftfy.fix_text(text) for text in sample], parallel=False)
 
     our_way(messy[:100])
     our_mb_s = messy.nbytes / 1e6 / median(seconds(lambda: our_way(messy)) for _ in range(ROUNDS))

@@ -39,6 +39,9 @@ MESSY = [
     ("Ýstanbul þeker ýþýk ﬁne ＷＩＤＥ x² 5kg 1.234.567,89 12.03.2024 — çoooook!!!! ===== **bold** https://a.example/b", "loan"),
     ("thanks for the exam-\nple of a loan\n\nOn Monday somebody wrote:\n> hello", "loan"),
     ("evet", "loan"),
+    ("siparis icin cok bekledim ama bir sey yok", "loan"),
+    ("one thing that I ask\nThis message is meant for its receiver only.", "loan"),
+    ("quite another matter\nThis message is meant for its receiver only.", "loan"),
     ("ok", "loan"),
     ("?!?! ... --- 1", "loan"),
 ]
@@ -143,6 +146,8 @@ EFFECTS: dict[str, Effect] = {
     "clean.numbers": Effect(True, rows),
     "clean.units": Effect(True, rows),
     "clean.booleans": Effect(True, rows),
+    "clean.turkish_letters": Effect(True, rows),
+    "clean.boilerplate": Effect(2, rows),
     "clean.white_space": Effect(False, rows),
     "clean.labels": Effect(False, rows, {"quality.rare_classes": "drop"}),
     "anonymize.mode": Effect("placeholder", rows),

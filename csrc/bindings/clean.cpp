@@ -36,6 +36,7 @@ py::tuple clean_arrow(const py::buffer& bytes, const py::buffer& offsets, int64_
   }
   BatchEdits& edits = cleaned.edits;
   return py::make_tuple(new_offsets, new_bytes, by_operator(cleaned.rows_touched), by_operator(cleaned.characters_changed),
+                        by_operator(cleaned.doubtful),
                         py::make_tuple(own(std::move(edits.row)), own(std::move(edits.begin)), own(std::move(edits.end)),
                                        own(std::move(edits.new_begin)), own(std::move(edits.new_end))));
 }
@@ -51,9 +52,9 @@ void bind_clean(py::module_ module) {
   module.attr("CLEAN_OPERATORS") = py::tuple(py::cast(kCleanOperatorNames));
   module.attr("SPAN_KINDS") = py::tuple(py::cast(kSpanKindNames));
   module.attr("UNICODE_VERSION") = unicode_version();
-  module.def("clean_batch", &clean_arrow, "bytes"_a, "offsets"_a, "first"_a, "rows"_a, "has_wide_offsets"_a, "operators"_a,
-             "wants_edits"_a,
-             "Returns (offsets int64, bytes uint8, rows touched, characters changed, edits); offsets and bytes are None where no row changed; "
+  module.def("clean_batch", &clean_arrow, "bytes"_a, "offsets"_a, "first"_a, "rows"_a, "has_wide_offsets"_a, "operators"_a, "wants_edits"_a,
+             "Returns (offsets int64, bytes uint8, rows touched, characters changed, doubtful ones left alone, edits); offsets and bytes "
+             "are None where no row changed; "
              "edits are (row, begin, end, new_begin, new_end), int64, in bytes of the row.");
   module.def("find_spans", &find_spans_arrow, "bytes"_a, "offsets"_a, "first"_a, "rows"_a, "has_wide_offsets"_a,
              "Returns (row int64, start int32, end int32, kind uint8): offsets in bytes of the row.");

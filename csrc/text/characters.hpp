@@ -1,5 +1,5 @@
-// Cleaning one character at a time: ill-formed bytes, what nobody sees, quotation marks and dashes. All but the first take well-formed UTF-8;
-// each returns false where text needs no change (out is then of no use); each is idempotent.
+// Cleaning one character at a time: ill-formed bytes, what nobody sees, quotation marks and dashes. All but the first take well-formed
+// UTF-8; each returns false where text needs no change (out is then of no use); each is idempotent.
 #pragma once
 
 #include <string>

@@ -10,6 +10,7 @@
 #include "text/code_pages.hpp"
 #include "text/code_points.hpp"
 #include "text/compatibility.hpp"
+#include "text/deasciify.hpp"
 #include "text/email_replies.hpp"
 #include "text/html_entities.hpp"
 #include "text/html_tags.hpp"
@@ -120,8 +121,10 @@ class Work {
 
   template <class Operator>
   void apply(CleanOperator op, const Operator& change) {
-    Tally tally{0, details_.edits != nullptr ? &step_ : nullptr};
-    if (!change(text_, spare_, tally)) return;
+    Tally tally{0, details_.edits != nullptr ? &step_ : nullptr, 0};
+    const bool is_changed = change(text_, spare_, tally);
+    details_.doubtful[op] = static_cast<int64_t>(tally.doubtful);
+    if (!is_changed) return;
     touched_ |= 1u << op;
     ++changes_;
     details_.characters[op] += static_cast<int64_t>(tally.characters);
@@ -149,9 +152,8 @@ void run_chain(Work& work, CleanMask operators) {
     if (has(operators, op)) work.apply(op, change);
   };
   run(kTags, strip_tags);
-  run(kEntities, [&](std::string_view text, std::string& out, Tally& tally) {
-    return decode_entities(text, has(operators, kInvisible), out, tally);
-  });
+  run(kEntities,
+      [&](std::string_view text, std::string& out, Tally& tally) { return decode_entities(text, has(operators, kInvisible), out, tally); });
   run(kMojibake, repair_mojibake);
   run(kTurkishPage, repair_turkish_page);
   run(kInvisible, drop_invisible);
@@ -173,6 +175,7 @@ void run_chain(Work& work, CleanMask operators) {
   run(kNumbers, plain_numbers);
   run(kUnits, plain_units);
   run(kBooleans, plain_booleans);
+  run(kTurkishLetters, restore_turkish_letters);
   run(kWhiteSpace, tidy_white_space);
   run(kTags, separate_tags);
 }
@@ -225,7 +228,7 @@ namespace {
 struct Piece {
   bool is_changed = false;
   std::string bytes;
-  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{};
+  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{}, doubtful{};
   BatchEdits edits;
 };
 
@@ -258,6 +261,7 @@ void clean_piece(const TextBatch& texts, int64_t first, int64_t last, CleanMask 
     CleanDetails details;
     if (wants_edits) details.edits = &edits;
     const CleanMask touched = clean(text, operators, cleaned, details);
+    for (int op = 0; op < kCleanOperators; ++op) piece.doubtful[op] += details.doubtful[op];
     if (touched == 0) continue;
     piece.is_changed = true;
     piece.bytes += texts.range(copied, row);
@@ -289,6 +293,9 @@ CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators, bool wants
   for (size_t i = 0; i < pieces.size(); ++i) {
     result.is_changed = result.is_changed || pieces[i].is_changed;
     size += pieces[i].is_changed ? pieces[i].bytes.size() : texts.range(starts[i], starts[i + 1]).size();
+  }
+  for (const Piece& piece : pieces) {
+    for (int op = 0; op < kCleanOperators; ++op) result.doubtful[op] += piece.doubtful[op];
   }
   if (!result.is_changed) {
     result.offsets.clear();

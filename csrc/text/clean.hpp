@@ -38,11 +38,14 @@ enum CleanOperator : int {
   kNumbers,
   kUnits,
   kBooleans,
+  kTurkishLetters,
   kWhiteSpace,
   kCleanOperators
 };
 constexpr std::array<const char*, kCleanOperators> kCleanOperatorNames = {
-    "utf8", "tags", "entities", "mojibake", "turkish_page", "invisible", "width", "ligatures", "nfkc", "nfc", "quotes", "dashes", "markdown", "links_dropped", "links_marked", "replies", "hyphenation", "punctuation", "stretched", "symbols", "dates", "numbers", "units", "booleans", "white_space"};
+    "utf8",      "tags",    "entities", "mojibake", "turkish_page",  "invisible",    "width",           "ligatures",   "nfkc",
+    "nfc",       "quotes",  "dashes",   "markdown", "links_dropped", "links_marked", "replies",         "hyphenation", "punctuation",
+    "stretched", "symbols", "dates",    "numbers",  "units",         "booleans",     "turkish_letters", "white_space"};
 
 // One bit an operator: 1 << kTags and so on.
 using CleanMask = uint32_t;
@@ -53,7 +56,8 @@ bool needs_cleaning(std::string_view text, CleanMask operators);
 // How many characters each operator changed, and on demand where.
 struct CleanDetails {
   std::array<int64_t, kCleanOperators> characters{};
-  Edits* edits = nullptr;  // from the text to what it became
+  std::array<int64_t, kCleanOperators> doubtful{};  // may be wrong, and were left alone
+  Edits* edits = nullptr;                           // from the text to what it became
 };
 
 // Runs the chain until nothing changes, so that clean(clean(x)) = clean(x). (Hostile text of more than 4 kB, in which every repair brings
@@ -69,7 +73,7 @@ struct CleanedBatch {
   bool is_changed = false;       // else offsets and bytes are empty, and the input is the answer
   std::vector<int64_t> offsets;  // rows + 1
   std::string bytes;
-  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{};
+  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{}, doubtful{};
   BatchEdits edits;  // empty where they are not wanted
 };
 

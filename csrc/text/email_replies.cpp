@@ -44,13 +44,13 @@ Kind kind_of_line(std::string_view raw) {
     if (ends_with(line, ending)) return Kind::wrote;
   }
   const std::string_view dashed = line.substr(std::min(line.find_first_not_of("- _"), line.size()));
-  if (line[0] == '-' && starts_with_one_of(dashed, {"original message", "forwarded message", "orijinal mesaj", "özgün ileti", "ursprüngliche nachricht",
-                                                    "message d'origine"})) {
+  if (line[0] == '-' && starts_with_one_of(dashed, {"original message", "forwarded message", "orijinal mesaj", "özgün ileti",
+                                                    "ursprüngliche nachricht", "message d'origine"})) {
     return Kind::separator;
   }
   if (starts_with_one_of(line, {"from:", "kimden:", "gönderen:", "von:"})) return Kind::from;
-  if (starts_with_one_of(line, {"sent:", "date:", "to:", "cc:", "subject:", "gönderildi:", "gönderme tarihi:", "tarih:", "kime:", "bilgi:", "konu:",
-                                "gesendet:", "an:", "betreff:", "datum:"})) {
+  if (starts_with_one_of(line, {"sent:", "date:", "to:", "cc:", "subject:", "gönderildi:", "gönderme tarihi:", "tarih:", "kime:", "bilgi:",
+                                "konu:", "gesendet:", "an:", "betreff:", "datum:"})) {
     return Kind::field;
   }
   if (line.size() < 80 && (starts_with_one_of(line, {"sent from my ", "sent via ", "get outlook for ", "von meinem "}) ||
@@ -129,7 +129,8 @@ class Mail {
   bool is_signature(size_t dashes) const {
     constexpr size_t kMostLines = 10, kLongest = 100;
     if (lines_.size() - dashes > kMostLines) return false;
-    return std::all_of(lines_.begin() + static_cast<long>(dashes), lines_.end(), [](const Line& line) { return line.end - line.begin <= kLongest; });
+    return std::all_of(lines_.begin() + static_cast<long>(dashes), lines_.end(),
+                       [](const Line& line) { return line.end - line.begin <= kLongest; });
   }
 
   std::vector<Line> lines_;

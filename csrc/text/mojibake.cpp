@@ -69,6 +69,8 @@ class Repairer {
     return static_cast<size_t>(std::count_if(repairs_.begin(), repairs_.end(), [this](const Repair& repair) { return accepts(repair); }));
   }
 
+  size_t doubtful() const { return repairs_.size(); }  // where nothing is accepted
+
   bool repair(std::string& out, Tally& tally) const {
     Rewrite rewrite(text_, out, tally);
     for (const Repair& repair : repairs_) {
@@ -154,19 +156,22 @@ class Repairer {
     }
   }
 
-  // The letters that end at `offset`, at most kLongestWord of them; a mark before them that is not ASCII may be half a letter, so it counts.
+  // The letters that end at `offset`, at most kLongestWord of them; a mark before them that is not ASCII may be half a letter, so it
+  // counts.
   std::u32string letters_before(size_t offset) const {
     const char* const begin = text_.data();
     std::u32string reversed;
     for (const char* p = begin + offset; p > begin && reversed.size() < kLongestWord;) {
       const utf8::Decoded previous = utf8::decode_before(begin, p);
-      if (!is_letter(kind_of(previous.code))) {
+      const bool is_apostrophe = previous.code == '\'' || previous.code == 0x2019;
+      if (!is_letter(kind_of(previous.code)) && !is_apostrophe) {
         if (previous.code >= 0x80 && !reversed.empty()) reversed += U'*';
         break;
       }
       reversed += previous.code;
       p -= previous.length;
     }
+    while (!reversed.empty() && (reversed.back() == '\'' || reversed.back() == 0x2019)) reversed.pop_back();  // a quotation mark
     return {reversed.rbegin(), reversed.rend()};
   }
 
@@ -193,7 +198,8 @@ class Repairer {
     const size_t begin = run[group.front().first].offset;
     if (page_ == kWestern && repair_deeper(group, around, begin, end, 2)) return;
     // One pair of Cyrillic or Greek letters may be clean text that happens to read as UTF-8; two of them do not happen.
-    if ((page_ == kCp1251 || page_ == kCp1253) && group.size() < 2 && script_of(group[0].code) == script_of(run[group[0].first].code)) return;
+    if ((page_ == kCp1251 || page_ == kCp1253) && group.size() < 2 && script_of(group[0].code) == script_of(run[group[0].first].code))
+      return;
     if (page_ != kWestern) {
       for (size_t i = 0; i < group.size(); ++i) {
         if (judge_one(run, group, i, around) == Verdict::reject) return;
@@ -230,7 +236,7 @@ class Repairer {
     Repair repair{begin, end, {}, Verdict::strong, Script::none};
     for (size_t i = 0; i < deeper.size(); ++i) {
       const char32_t c = deeper[i].code;
-      const bool is_sign = !is_letter(kind_of(c)) && kind_of(c) != Kind::unassigned && (c < 0x80 || c > 0x9F);  // twice misread is no accident
+      const bool is_sign = kind_of(c) == Kind::other && (c < 0x80 || c > 0x9F);  // twice misread is no accident
       if (!is_sign && judge_one(chars, deeper, i, around) == Verdict::reject) return false;
       utf8::append(repair.replacement, deeper[i].code);
     }
@@ -243,8 +249,8 @@ class Repairer {
     beside.before = i > 0 ? group[i - 1].code : around.before;
     beside.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
     beside.after = i + 1 < group.size() ? group[i + 1].code : around.after;
-    std::u32string word(around.word);
-    for (size_t j = 0; j < i; ++j) {
+    std::u32string word(i < kLongestWord ? around.word : std::u32string_view{});
+    for (size_t j = i < kLongestWord ? 0 : i - kLongestWord; j < i; ++j) {
       if (is_letter(kind_of(group[j].code)) && word.size() < kLongestWord) {
         word += group[j].code;
       } else {
@@ -319,7 +325,9 @@ bool repair_controls(std::string_view line, std::string& out, Tally& tally) {
 // One reading of the line: of the western pages, else of the page in which most is misread.
 bool repair_once(std::string_view line, std::string& out, Tally& tally) {
   Repairer western(line, kWestern);
+  tally.doubtful = 0;
   if (western.read() > 0) return western.repair(out, tally);
+  tally.doubtful = western.doubtful();
   size_t most = 0;
   int best = kWestern;
   for (int page = kWestern + 1; page < kCodePages; ++page) {
@@ -335,19 +343,21 @@ bool repair_once(std::string_view line, std::string& out, Tally& tally) {
 }
 
 // Until nothing changes: a repaired neighbour can settle what was doubtful before. More rounds than this take hostile text.
-bool repair_line(std::string_view line, std::string& out, Edits& edits) {
+bool repair_line(std::string_view line, std::string& out, Edits& edits, size_t& doubtful) {
   constexpr int kMostRounds = 8;
+  if (!has_candidate(line)) return false;
   Edits step;
-  Tally tally{0, &edits};
-  if (!has_candidate(line) || !repair_once(line, out, tally)) return false;
+  Tally tally{0, &edits, 0};
+  const bool is_changed = repair_once(line, out, tally);
   std::string again;
-  for (int round = 1; round < kMostRounds && has_candidate(out); ++round) {
+  for (int round = 1; is_changed && round < kMostRounds && has_candidate(out); ++round) {
     tally.edits = &step;
     if (!repair_once(out, again, tally)) break;
     out.swap(again);
     edits = compose(edits, step);
   }
-  return true;
+  doubtful += tally.doubtful;
+  return is_changed;
 }
 
 }  // namespace
@@ -363,7 +373,7 @@ bool repair_mojibake(std::string_view text, std::string& out, Tally& tally) {
   Edits edits;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    if (repair_line(text.substr(begin, end - begin), repaired, edits)) {
+    if (repair_line(text.substr(begin, end - begin), repaired, edits, tally.doubtful)) {
       for (const Edit& edit : edits) {
         rewrite.replace(begin + edit.begin, begin + edit.end,
                         std::string_view(repaired).substr(edit.new_begin, edit.new_end - edit.new_begin));

@@ -58,19 +58,19 @@ bool may_end_in(char32_t lead, std::u32string_view word) {
   if (word.empty()) return true;
   if (lead == 0xC3) {
     if (word.size() == 1) return std::u32string_view(U"CFHLMNRSV").find(word[0]) != std::u32string_view::npos;
-    return is_one_of(word, {U"IRM",   U"COIRM",  U"GR",     U"CL",    U"ECR",   U"ISL",     U"VIL",    U"SUTI",   U"CIDAD", U"CAMPE",
-                            U"VIETN", U"TEER",   U"MARACAN", U"CAPIT", U"AMSTERD", U"AN",   U"DIV",    U"IM",     U"ÍM",    U"ÓRF",
-                            U"PAG",   U"SAT",    U"TIT",    U"XAM",   U"TALISM", U"GUARDI", U"ALDE",   U"ARTES",  U"BRET",  U"SULT",
-                            U"TECEL", U"AVEL",   U"GAL",    U"ESPI",  U"ESCRIV", U"ANFITRI", U"PONC",  U"AFEG",   U"FAIS",  U"CATAL",
-                            U"CASTEL", U"CORTES", U"DAC",   U"DUP",   U"PÂN",   U"FÃR",     U"ACEAST", U"DOU",    U"IR"}) ||
+    return is_one_of(word, {U"IRM",    U"COIRM",  U"GR",      U"CL",    U"ECR",     U"ISL",     U"VIL",    U"SUTI",  U"CIDAD", U"CAMPE",
+                            U"VIETN",  U"TEER",   U"MARACAN", U"CAPIT", U"AMSTERD", U"AN",      U"DIV",    U"IM",    U"ÍM",    U"ÓRF",
+                            U"PAG",    U"SAT",    U"TIT",     U"XAM",   U"TALISM",  U"GUARDI",  U"ALDE",   U"ARTES", U"BRET",  U"SULT",
+                            U"TECEL",  U"AVEL",   U"GAL",     U"ESPI",  U"ESCRIV",  U"ANFITRI", U"PONC",   U"AFEG",  U"FAIS",  U"CATAL",
+                            U"CASTEL", U"CORTES", U"DAC",     U"DUP",   U"PÂN",     U"FÃR",     U"ACEAST", U"DOU",   U"IR"}) ||
            ends_with_one_of(word, {U"MANH", U"LEM", U"RIST", U"ORTEL", U"MAÇ", U"ROM", U"CANC"});
   }
   if (lead == 0xC4) return is_one_of(word, {U"D", U"H", U"N", U"F", U"L", U"KL", U"TR", U"KN", U"BL", U"SP", U"NÄH", U"NÄ", U"SLAGTR"});
   if (lead != 0xC5) return false;
   if (std::u32string_view(U"FGHNPRVXÅ").find(word.back()) != std::u32string_view::npos) return true;
-  return is_one_of(word, {U"S",    U"D",    U"M",    U"T",    U"L",     U"OCKS", U"ALLTS", U"LIKAS", U"ASS",       U"JASS",      U"DÅS", U"JOD",
-                          U"JAD",  U"HEJD", U"NEJD", U"OJD",  U"ÄND",   U"END",  U"FÖRM",  U"SM",    U"BL",        U"HALL",      U"VAD", U"VADD",
-                          U"UME",  U"LULE", U"PITE", U"TORNE", U"ÖVERTORNE", U"SKELLEFTE", U"SOLLEFTE"}) ||
+  return is_one_of(word, {U"S",   U"D",    U"M",    U"T",    U"L",    U"OCKS",  U"ALLTS",     U"LIKAS",     U"ASS",     U"JASS", U"DÅS",
+                          U"JOD", U"JAD",  U"HEJD", U"NEJD", U"OJD",  U"ÄND",   U"END",       U"FÖRM",      U"SM",      U"BL",   U"HALL",
+                          U"VAD", U"VADD", U"UME",  U"LULE", U"PITE", U"TORNE", U"ÖVERTORNE", U"SKELLEFTE", U"SOLLEFTE"}) ||
          ends_with_one_of(word, {U"ST", U"SL"});
 }
 
@@ -91,8 +91,8 @@ Verdict judge_latin(char32_t c, char32_t lead, std::u32string_view continuation,
     if (after == Kind::upper) return Verdict::weak;
     if (has_control || after == Kind::lower) return Verdict::strong;
     if (before == Kind::lower) return is_everyday || (c >= 0x218 && c <= 0x21B) ? Verdict::strong : Verdict::weak;
-    if (!is_letter(before) || may_end_in(lead, around.word)) return Verdict::weak;  // FÃ³ and Å• may be a letter and a sign
-    return is_everyday ? Verdict::likely : Verdict::weak;                         // LÉ™
+    if (around.word.empty() || may_end_in(lead, around.word)) return Verdict::weak;  // FÃ³ and Å• may be a letter and a sign
+    return is_everyday ? Verdict::likely : Verdict::weak;                            // LÉ™
   }
   if (before == Kind::lower) return Verdict::reject;
   // A small letter among capitals (BAÄžI) is nobody's spelling.
@@ -102,7 +102,7 @@ Verdict judge_latin(char32_t c, char32_t lead, std::u32string_view continuation,
     if (before == Kind::upper && before2 == Kind::upper) return Verdict::weak;
     return lead == 0xC3 && continuation[0] == 0x2019 && !is_letter(before) ? Verdict::weak : Verdict::strong;  // Ã’s
   }
-  if (is_letter(after)) return Verdict::likely;
+  if (is_letter(after) && continuation.back() != 0xA0) return Verdict::likely;
   // At the end of a word in capitals it may be a letter and a sign: MANHÃ‰, TVÅ½.
   if (lead == 0xC6 || may_end_in(lead, around.word)) return Verdict::weak;
   if (is_turkish_capital(c)) return Verdict::likely;
@@ -138,7 +138,7 @@ Verdict judge_symbol(char32_t c, std::u32string_view continuation, const Neighbo
 // A character that somebody may have written: no letter of a dead script, no phonetic sign, nothing unassigned.
 bool is_everyday_character(char32_t c) {
   if (c >= 0xA0 && c <= 0x24F) return c < 0x180 || is_european_latin(c);
-  return (c >= 0x2C6 && c <= 0x2DC) || (c >= 0x386 && c <= 0x3CE) || (c >= 0x400 && c <= 0x45F) || c == 0x490 || c == 0x491 ||
+  return (c >= 0x2C6 && c <= 0x2DC) || c == 0x386 || (c >= 0x388 && c <= 0x3CE) || (c >= 0x400 && c <= 0x45F) || c == 0x490 || c == 0x491 ||
          (c >= 0x5D0 && c <= 0x5EA) || (c >= 0x621 && c <= 0x652) || (c >= 0x67E && c <= 0x6CC) || (c >= 0x900 && c <= 0xE5B) ||
          (c >= 0x1EA0 && c <= 0x1EF9) || (c >= 0x2010 && c <= 0x205E) || (c >= 0x20A0 && c <= 0x20BF) || c == 0x2116 || c == 0x2122 ||
          (c >= 0x2190 && c <= 0x27BF) || (c >= 0x3000 && c <= 0x30FF) || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3) ||
@@ -146,7 +146,7 @@ bool is_everyday_character(char32_t c) {
 }
 
 bool is_word_sign(char32_t c) {  // what stands inside a word of clean text
-  return c == '\'' || c == '-' || c == 0x2019 || c == 0xAD || c == 0xB7 || c == 0x2010 || c == 0x2011 || c == '_' || c == '.';
+  return c == '\'' || c == '-' || c == 0x2019 || c == 0xAD || c == 0xB7 || c == 0x2010 || c == 0x2011 || c == 0xA0 || c == '_' || c == '.';
 }
 
 // Whether nobody writes these two beside each other.
@@ -184,14 +184,18 @@ Verdict judge_other_page(char32_t c, char32_t lead, std::u32string_view continua
       if (is_letter(kind_of(neighbour)) && script_of(neighbour) != script) return Verdict::reject;
     }
   }
-  if (kind == Kind::lower && (after == Kind::upper || (before == Kind::upper && kind_of(around.before2) == Kind::upper))) return Verdict::reject;
+  if (kind == Kind::lower && (after == Kind::upper || (before == Kind::upper && kind_of(around.before2) == Kind::upper)))
+    return Verdict::reject;
   if (kind == Kind::upper && before == Kind::lower) return Verdict::reject;
+  const auto is_box = [](char32_t sign) { return sign >= 0x2500 && sign < 0x2580; };
+  if (is_box(lead) && is_box(continuation[0])) return Verdict::weak;  // somebody draws
   if (lead >= 0x2200 && lead < 0x2600) {
     // A sign of mathematics or of boxes in a word; √π may be meant.
     const bool is_formula = script_of(continuation[0]) == Script::greek || (continuation[0] >= 0x2200 && continuation[0] < 0x2264);
     const bool is_in_word = script == Script::latin && (is_letter(before) || is_letter(after)) && !is_formula;
     return is_in_word || continuation.size() > 1 || (script != Script::latin && script != Script::none) ? Verdict::strong : Verdict::weak;
   }
+  if (!is_letter(kind) && c < 0xC0 && before == Kind::upper) return Verdict::weak;
   char32_t left = lead;
   bool is_clash = is_letter(before) && script == Script::latin && clashes(around.before, lead, continuation[0]);
   for (size_t i = 0; i < continuation.size(); ++i) {

@@ -12,8 +12,8 @@ namespace ayar {
 // `!!!!` becomes `!`, `?!?!?!` becomes `?!`, more than three dots become three, commas and the like one. Inverted marks too.
 bool shorten_punctuation(std::string_view text, std::string& out, Tally& tally);
 
-// A letter that stands three times or more in a longer word stands twice: `çoooook` becomes `çook`; spelling does the rest. `www`, `VIII` and
-// words of one letter stay.
+// A letter that stands three times or more in a longer word stands twice: `çoooook` becomes `çook`; spelling does the rest. `www`, `VIII`
+// and words of one letter stay.
 bool shorten_stretched_letters(std::string_view text, std::string& out, Tally& tally);
 
 // A symbol that stands more than three times stands three times: rules such as `=======`, `*****`, `──────`.

@@ -1,4 +1,5 @@
-// Rewriting a text: what an operator replaces, in the order of the text; the rest is copied. It counts, and on demand remembers, every edit.
+// Rewriting a text: what an operator replaces, in the order of the text; the rest is copied. It counts, and on demand remembers, every
+// edit.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,9 @@ Range original_range(const Edits& edits, size_t begin, size_t end);
 
 // Counted over all uses of one operator on one text.
 struct Tally {
-  size_t characters = 0;      // changed: of each edit, those of its longer side
-  Edits* edits = nullptr;     // of the last use, where they are wanted
+  size_t characters = 0;   // changed: of each edit, those of its longer side
+  Edits* edits = nullptr;  // of the last use, where they are wanted
+  size_t doubtful = 0;     // that may be wrong, and were left alone
 };
 
 class Rewrite {

@@ -55,9 +55,11 @@ bool is_of_turkish(char32_t c) {
   return c < 0x80 || is_vowel(c) || c == 0xE7 || c == 0x11F || c == 0x15F;
 }
 
-constexpr std::u32string_view kTurkishWords[] = {U"bir", U"için", U"çok", U"ile", U"gibi", U"değil", U"olarak", U"bu", U"daha", U"kadar", U"ama"};
-constexpr std::u32string_view kIcelandicWords[] = {U"ığ", U"ağ", U"meğ", U"viğ", U"şağ", U"şú", U"eğa", U"şetta", U"şegar", U"oğ", U"og",
-                                                   U"şeir", U"sem", U"hann", U"ekki", U"um", U"til", U"hafa", U"heğur", U"blağ", U"mağur"};
+constexpr std::u32string_view kTurkishWords[] = {U"bir",    U"için", U"çok",  U"ile",   U"gibi", U"değil",
+                                                 U"olarak", U"bu",   U"daha", U"kadar", U"ama"};
+constexpr std::u32string_view kIcelandicWords[] = {U"ığ",    U"ağ",    U"meğ", U"viğ",  U"şağ",   U"şú",   U"eğa",
+                                                   U"şetta", U"şegar", U"oğ",  U"og",   U"şeir",  U"sem",  U"hann",
+                                                   U"ekki",  U"um",    U"til", U"hafa", U"heğur", U"blağ", U"mağur"};
 
 // What the words of a line say for and against Turkish.
 class Evidence {
@@ -92,7 +94,8 @@ class Evidence {
     if (is_foreign_ || points_ < 2) return false;
     const int kinds = __builtin_popcount(kinds_);
     const int support = (has_cedilla_ ? 1 : 0) + (has_umlaut_ ? 1 : 0) + (turkish_words_ ? 2 : 0);
-    return (words_ >= 2 && kinds >= 2 && points_ + support >= 3) || support >= 2;  // one word alone may be Icelandic: ÞINGIÐ
+    if (support >= 2) return true;
+    return kinds >= 2 && points_ + support >= 3 && words_ + support >= 3;  // two words alone may be Icelandic: Þýða þýðing
   }
 
  private:
@@ -111,7 +114,8 @@ bool reads_as_turkish(std::string_view line) {
     const utf8::Decoded next = p < end ? utf8::decode(p, end) : utf8::Decoded{0, 1, true};
     p += next.length;
     if (is_letter(kind_of(next.code))) {
-      if (next.code == 0x11E || next.code == 0x11F || (next.code >= 0x130 && next.code <= 0x131) || next.code == 0x15E || next.code == 0x15F) {
+      if (next.code == 0x11E || next.code == 0x11F || (next.code >= 0x130 && next.code <= 0x131) || next.code == 0x15E ||
+          next.code == 0x15F) {
         return false;  // the page was read rightly
       }
       if (is_turkish_page_letter(next.code)) {
@@ -140,12 +144,12 @@ bool is_turkish_page_letter(char32_t code) {
 bool repair_turkish_page(std::string_view text, std::string& out, Tally& tally) {
   Rewrite rewrite(text, out, tally);
   std::vector<size_t> found;
+  size_t next = text.find('\xC3');
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     found.clear();
-    for (size_t at = text.find('\xC3', begin); at < end; at = text.find('\xC3', at + 1)) {
-      const char32_t code = utf8::decode(text.data() + at, text.data() + end).code;
-      if (is_turkish_page_letter(code)) found.push_back(at);
+    for (; next < end; next = text.find('\xC3', next + 1)) {
+      if (is_turkish_page_letter(utf8::decode(text.data() + next, text.data() + end).code)) found.push_back(next);
     }
     if (!found.empty() && reads_as_turkish(text.substr(begin, end - begin))) {
       for (const size_t at : found) {

@@ -88,7 +88,7 @@ struct Date {
 };
 
 // The date that `at` begins; moves behind it. day stays 0 where there is none, or where two readings are possible.
-Date read_date(Scanner& scan) {
+Date read_date(Scanner& scan, size_t& doubtful) {
   size_t digits = 0;
   if (!is_digit(scan.peek())) {  // March 12, 2024
     const int month = month_of(scan.word());
@@ -123,7 +123,10 @@ Date read_date(Scanner& scan) {
   const int year = scan.number(4, &digits);
   if (digits != 4) return {};
   const bool day_first = is_date(year, second, first), month_first = mark != '.' && is_date(year, first, second);
-  if (day_first && month_first && first != second) return {};  // 03/04/2024
+  if (day_first && month_first && first != second) {  // 03/04/2024
+    ++doubtful;
+    return {};
+  }
   if (day_first) return {year, second, first};
   return month_first ? Date{year, first, second} : Date{};
 }
@@ -132,8 +135,9 @@ Date read_date(Scanner& scan) {
 template <class Body>
 void at_each_word(std::string_view text, const Body& body) {
   for (size_t at = 0; at < text.size();) {
-    const bool starts = is_word(text[at]) && (at == 0 || (!is_word(text[at - 1]) && text[at - 1] != '.' && text[at - 1] != ',' &&
-                                                          text[at - 1] != '-' && text[at - 1] != '/'));
+    const bool starts =
+        is_word(text[at]) &&
+        (at == 0 || (!is_word(text[at - 1]) && text[at - 1] != '.' && text[at - 1] != ',' && text[at - 1] != '-' && text[at - 1] != '/'));
     const size_t end = starts ? body(at) : at;
     if (end > at) {
       at = end;
@@ -182,14 +186,14 @@ struct Unit {
   std::string_view name, plain;
 };
 constexpr Unit kUnits[] = {
-    {"kg", "kg"},         {"kilo", "kg"},        {"kilogram", "kg"},   {"kilograms", "kg"},  {"g", "g"},           {"gr", "g"},
-    {"gram", "g"},        {"grams", "g"},        {"mg", "mg"},         {"km", "km"},         {"kilometre", "km"},  {"kilometer", "km"},
-    {"kilometers", "km"}, {"kilometres", "km"},  {"cm", "cm"},         {"mm", "mm"},         {"metre", "m"},       {"meter", "m"},
-    {"metres", "m"},      {"meters", "m"},       {"m", "m"},           {"lt", "L"},          {"l", "L"},           {"litre", "L"},
-    {"liter", "L"},       {"litres", "L"},       {"liters", "L"},      {"ml", "mL"},         {"tl", "TL"},         {"lira", "TL"},
-    {"₺", "TL"},          {"gb", "GB"},          {"mb", "MB"},         {"kb", "kB"},         {"tb", "TB"},         {"°c", "°C"},
-    {"dk", "min"},        {"dakika", "min"},     {"min", "min"},       {"minutes", "min"},   {"minute", "min"},    {"saat", "h"},
-    {"hours", "h"},       {"hour", "h"},         {"saniye", "s"},      {"seconds", "s"},     {"second", "s"},
+    {"kg", "kg"},         {"kilo", "kg"},       {"kilogram", "kg"}, {"kilograms", "kg"}, {"g", "g"},          {"gr", "g"},
+    {"gram", "g"},        {"grams", "g"},       {"mg", "mg"},       {"km", "km"},        {"kilometre", "km"}, {"kilometer", "km"},
+    {"kilometers", "km"}, {"kilometres", "km"}, {"cm", "cm"},       {"mm", "mm"},        {"metre", "m"},      {"meter", "m"},
+    {"metres", "m"},      {"meters", "m"},      {"m", "m"},         {"lt", "L"},         {"l", "L"},          {"litre", "L"},
+    {"liter", "L"},       {"litres", "L"},      {"liters", "L"},    {"ml", "mL"},        {"tl", "TL"},        {"lira", "TL"},
+    {"₺", "TL"},          {"gb", "GB"},         {"mb", "MB"},       {"kb", "kB"},        {"tb", "TB"},        {"°c", "°C"},
+    {"dk", "min"},        {"dakika", "min"},    {"min", "min"},     {"minutes", "min"},  {"minute", "min"},   {"saat", "h"},
+    {"hours", "h"},       {"hour", "h"},        {"saniye", "s"},    {"seconds", "s"},    {"second", "s"},
 };
 
 }  // namespace
@@ -198,7 +202,7 @@ bool iso_dates(std::string_view text, std::string& out, Tally& tally) {
   Rewrite rewrite(text, out, tally);
   at_each_word(text, [&](size_t at) {
     Scanner scan{text, at};
-    const Date date = read_date(scan);
+    const Date date = read_date(scan, tally.doubtful);
     if (date.day == 0 || goes_on(text, scan.at)) return at;
     char written[32];
     const int length = std::snprintf(written, sizeof written, "%04d-%02d-%02d", date.year, date.month, date.day);

@@ -2,7 +2,7 @@
 // sources: csrc/text/html_tags.cpp csrc/text/mojibake.cpp csrc/text/mojibake_judge.cpp csrc/text/code_pages.cpp csrc/text/characters.cpp
 // sources: csrc/text/clean.cpp csrc/text/rewrite.cpp csrc/text/white_space.cpp csrc/text/turkish_page.cpp csrc/text/compatibility.cpp
 // sources: csrc/text/markdown.cpp csrc/text/web_links.cpp csrc/text/email_replies.cpp csrc/text/line_joins.cpp csrc/text/repetition.cpp
-// sources: csrc/text/values.cpp
+// sources: csrc/text/values.cpp csrc/text/deasciify.cpp
 // sources: csrc/core/thread_pool.cpp csrc/core/errors.cpp
 // Cleaning of any bytes with any choice of operators: well-formed, idempotent, and the vectorised look never misses what would change.
 #include "mutation.hpp"
@@ -141,6 +141,7 @@ int main(int argc, char** argv) {
                    "1.234.567,8",
                    "5kg",
                    "evet",
+                   "cok bir ve siparis ",
                    "ﬁ",
                    "ｱﾞ",
                    "Ａ",
@@ -154,7 +155,8 @@ int main(int argc, char** argv) {
     const ayar::CleanMask operators = mutator.below(3) == 0 ? kDefault : static_cast<ayar::CleanMask>(mutator.next()) & kEvery;
     std::string once, twice;
     ayar::Edits edits;
-    ayar::CleanDetails details{{}, &edits}, repeated;
+    ayar::CleanDetails details, repeated;
+    details.edits = &edits;
     const ayar::CleanMask touched = ayar::clean(text.view(), operators, once, details);
     if (!ayar::needs_cleaning(text.view(), operators)) FUZZ_CHECK(touched == 0);
     if (touched == 0) once = text.view();

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from ayar.text.cleaning import CleanOptions, Cleaned, clean_batch
+from ayar.text.cleaning import Cleaned, CleanOptions, clean_batch
 
 OPERATORS = tuple(name for name, field in CleanOptions.model_fields.items() if field.annotation is bool)
 

@@ -30,12 +30,23 @@ EXAMPLES = {
     ],
     "dates": [
         ("12.03.2024, 1/2/2024? 25/3/2024; 3/25/2024", "2024-03-12, 1/2/2024? 2024-03-25; 2024-03-25"),
-        ("12 March 2024 March 2, 2024 5 Ağustos 2023, 1 ŞUBAT 2020 7 Kasım 2021", "2024-03-12 2024-03-02 2023-08-05, 2020-02-01 2021-11-07"),
+        (
+            "12 March 2024 March 2, 2024 5 Ağustos 2023, 1 ŞUBAT 2020 7 Kasım 2021",
+            "2024-03-12 2024-03-02 2023-08-05, 2020-02-01 2021-11-07",
+        ),
         ("2024/3/5 and 2024-03-05.", "2024-03-05 and 2024-03-05."),
     ],
     "numbers": [("1.234.567,89 1,234,567.89 12.345.678 1.234,5", "1234567.89 1234567.89 12345678 1234.5")],
     "units": [("5kg, 3 kilograms; 10 Kilogram 2lt ₺50 100TL 20 °C 3 saat", "5 kg, 3 kg; 10 kg 2 L 50 TL 100 TL 20 °C 3 h")],
     "booleans": [("Evet", "true"), (" HAYIR\n", " false\n"), ("yes", "true"), ("YANLIŞ", "false"), ("Hayır", "false"), ("EVET", "true")],
+    "turkish_letters": [
+        ("siparisim icin cok bekledim ama bir sey gelmedi", "siparişim için çok bekledim ama bir şey gelmedi"),
+        (
+            "Bu urunu degistirmek istiyorum, nasil gonderecegim? COK GUZEL degilmis",
+            "Bu ürünü değiştirmek istiyorum, nasıl göndereceğim? ÇOK GÜZEL değilmiş",
+        ),
+        ("musterilerimiz ve odemeleri bu ay calisiyor mu", "müşterilerimiz ve ödemeleri bu ay çalışıyor mu"),
+    ],
     "replies": [
         ("Thanks!\n\nOn Mon, 1 Jan 2024, A B wrote:\n> hi\n> there", "Thanks!\n"),
         ("Tamam\n\n1 Oca 2024 Pzt tarihinde A B şunu yazdı:\n\n> merhaba\n", "Tamam\n"),
@@ -65,6 +76,7 @@ STAY = {
         "one -- two",
         "Text\nSent from my iPhone\nand more text",
     ],
+    "turkish_letters": ["icon gun", "the gun is for you", "bir ürün ve cok", "cok", "is a gun", "Bu is var ve bir gol attim"],
     "dashes": ["a-b", "-5"],
     "ligatures": ["æ œ ß"],
     "width": ["abc カ"],
@@ -101,7 +113,21 @@ def test_nfkc_equals_unicodedata() -> None:
 FRAGMENTS = [
     *("a", "ş", "ooo", "-", "-\n", "\n", " ", "  ", "=", "====", "*", "**", "__", "`", "```", "~~", "#", "# ", "> ", "[", "](", ")", "!["),
     *("https://", "www.", "x.y", "(", "!", "?", "...", ",", "12", ".03.", "2024", "/", "1.234", ",5", "kg", "₺", "evet", "no", "İ", "I"),
-    *("On ", "wrote:", "From: x\n", "Sent: y\n", "To: z\n", "-- \n", "-----Original Message-----\n", "Sent from my x", "ﬁ", "Ａ", "ｶ", "ﾞ", "…"),
+    *(
+        "On ",
+        "wrote:",
+        "From: x\n",
+        "Sent: y\n",
+        "To: z\n",
+        "-- \n",
+        "-----Original Message-----\n",
+        "Sent from my x",
+        "ﬁ",
+        "Ａ",
+        "ｶ",
+        "ﾞ",
+        "…",
+    ),
     *("12 March 2024", "March 1, 2024", "5 km", "\u00ad", "“", "Ãœ", "ý", "þ", "<b>", "&amp;", "\u200b"),
 ]
 
@@ -115,8 +141,11 @@ def test_any_choice_of_operators_is_idempotent(texts: list[str], wanted: set[str
     cleaned_all(texts, only(*wanted, links=links))  # type: ignore[arg-type]  # asserts it
 
 
-HOSTILE = ["*a", "**", "`", "[a](", "](", "![", "> ", "#", "_", "~~", "[", "a\n", "-\n", "http://", "www.a(", "(", ")", "http://a)", ":", "?!",
-           "ooo", "1.", "1.234.", "1,", "12 ", "Mar", "₺", "5k", "On ", "wrote:\n", ">\n", "From:\n", "--\n", "Sent from my \n", "\u3099", "ﷺ", "ﬃ"]  # fmt: skip
+HOSTILE = [
+    *("*a", "**", "`", "[a](", "](", "![", "> ", "#", "_", "~~", "[", "a\n", "-\n", "http://", "www.a(", "(", ")", "http://a)", ":", "?!"),
+    *("ooo", "1.", "1.234.", "1,", "12 ", "Mar", "₺", "5k", "On ", "wrote:\n", ">\n", "From:\n", "--\n", "Sent from my \n", "\u3099"),
+    *("ﷺ", "ﬃ", "bir cok "),
+]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -186,10 +186,18 @@ def test_operators_meet() -> None:
 
 def test_counts_say_how_many_rows_each_operator_changed() -> None:
     texts = pa.array(["clean", "<b>x</b>", "<i>y</i> &amp;", "z\u200b  z", None, "dün"])
-    result, counts, characters, _ = clean_batch(texts)
+    result, counts, characters, _, doubtful = clean_batch(texts)
     assert result.to_pylist() == ["clean", "x", "y &", "z z", None, "dün"]
     assert {name: rows for name, rows in counts.items() if rows} == {"tags": 2, "entities": 1, "invisible": 1, "white_space": 1}
     assert {name: count for name, count in characters.items() if count} == {"tags": 14, "entities": 5, "invisible": 1, "white_space": 2}
+    assert not any(doubtful.values())
+
+
+def test_what_can_be_read_in_two_ways_is_left_alone_and_counted() -> None:
+    texts = pa.array(["MANHÃ‰", "03/04/2024 and 04/03/2024, 25/12/2024", "BAĞ°", "doÄŸru"])
+    cleaned = clean_batch(texts, only("mojibake", "dates"))
+    assert cleaned.texts.to_pylist() == ["MANHÃ‰", "03/04/2024 and 04/03/2024, 2024-12-25", "BAĞ°", "doğru"]
+    assert {name: count for name, count in cleaned.doubtful.items() if count} == {"mojibake": 1, "dates": 2}
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])

@@ -178,7 +178,8 @@ def chat(
 
 
 InputFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="CSV, JSONL, JSON, Parquet or text; - is standard input.", show_default=False, allow_dash=True)
+    Path,
+    typer.Argument(metavar="FILE", help="CSV, JSONL, JSON, Parquet or text; - is standard input.", show_default=False, allow_dash=True),
 ]
 Columns = Annotated[list[str] | None, typer.Option("--column", help="A column to take; may be given again. Default: every text.")]
 Output = Annotated[Path | None, typer.Option("--to", help="Where to write; default: standard output.", show_default=False)]
@@ -211,7 +212,9 @@ def clean(
 def tokenize(
     file: InputFile,
     column: Columns = None,
-    model: Annotated[Path | None, typer.Option("--model", help="Model folder or tokenizer.json; default: SmolLM2.", show_default=False)] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model folder or tokenizer.json; default: SmolLM2.", show_default=False)
+    ] = None,
     ids: Annotated[bool, typer.Option("--ids", help="Write each text's ids as a JSON array a line; without it only count.")] = False,
     to: Output = None,
 ) -> None:

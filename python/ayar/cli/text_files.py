@@ -36,6 +36,9 @@ def show_counts(cleaned: Cleaned, texts: int) -> None:
             shown.add_row(name, count(rows), count(cleaned.characters[name]))
     if shown.row_count:
         err.print(shown)
+    doubtful = sum(cleaned.doubtful.values())
+    if doubtful:
+        err.print(f"{count(doubtful)} places can be read in two ways and were left alone")
     changed = len(np.unique(cleaned.edits.row)) if cleaned.edits else 0
     err.print(f"{count(changed)} of {count(texts)} texts changed")
 

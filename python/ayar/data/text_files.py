@@ -34,7 +34,9 @@ def read_text_file(path: Path | None, stream: BinaryIO, columns: Sequence[str] =
     try:
         raw = path.read_bytes() if path else stream.read()
     except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror}). Name a CSV, JSONL, Parquet or text file, or - for standard input.") from None
+        raise DataError(
+            f"{name}: cannot be read ({error.strerror}). Name a CSV, JSONL, Parquet or text file, or - for standard input."
+        ) from None
     kind = kind or (FORMATS.get(path.suffix.casefold(), "text") if path else "json" if raw.lstrip()[:1] == b"{" else "text")
     if columns and kind == "text":
         raise DataError(f"{name}: a text file has no columns. Leave --column out.")

@@ -41,6 +41,9 @@ class CleanOptions(Settings):
     numbers: bool = Field(default=False, description="write 1.234.567,89 and 1,234,567.89 as 1234567.89")
     units: bool = Field(default=False, description="write 5kg and 5 kilograms as 5 kg, and so for other units")
     booleans: bool = Field(default=False, description="write a text that is only yes, evet, true ... as true, or no, hayır ... as false")
+    turkish_letters: bool = Field(
+        default=False, description="write çok for cok, where a text is judged Turkish that was typed in ASCII; only words of a list"
+    )
     white_space: bool = Field(default=True, description="one space between words, none at line ends, at most one empty line")
 
     @classmethod
@@ -75,12 +78,16 @@ class Edits(NamedTuple):
 
 
 class Cleaned(NamedTuple):
-    """texts: the cleaned column. rows, characters: how many each operator changed. edits: where, if they were asked for."""
+    """texts: the cleaned column. rows, characters: how many each operator changed. edits: where, if they were asked for.
+
+    doubtful: how many places may be wrong but can be read in two ways; they were left alone.
+    """
 
     texts: pa.StringArray | pa.LargeStringArray
     rows: Mapping[str, int]
     characters: Mapping[str, int]
     edits: Edits | None
+    doubtful: Mapping[str, int]
 
 
 def clean_batch(texts: Texts, options: CleanOptions | None = None, *, edits: bool = False) -> Cleaned:
@@ -90,13 +97,13 @@ def clean_batch(texts: Texts, options: CleanOptions | None = None, *, edits: boo
     Cleaning what is clean changes nothing, whatever the options. Raises DataError where the cleaned column outgrows 32-bit offsets.
     """
     bytes_, offsets, first, has_wide_offsets = text_buffers(texts)
-    new_offsets, new_bytes, rows, characters, changes = _native.clean.clean_batch(
+    new_offsets, new_bytes, rows, characters, doubtful, changes = _native.clean.clean_batch(
         bytes_, offsets, first, len(texts), has_wide_offsets, _mask(options or CleanOptions()), edits
     )
     string = pa.large_string() if has_wide_offsets else pa.string()
     found = Edits(*changes) if edits else None
     if new_bytes is None:
-        return Cleaned(texts.cast(string), rows, characters, found)
+        return Cleaned(texts.cast(string), rows, characters, found, doubtful)
     if not has_wide_offsets:
         if new_offsets[-1] > np.iinfo(np.int32).max:
             raise DataError(
@@ -105,7 +112,7 @@ def clean_batch(texts: Texts, options: CleanOptions | None = None, *, edits: boo
         new_offsets = new_offsets.astype(np.int32)
     validity = texts.is_valid().buffers()[1] if texts.null_count else None
     cleaned = pa.Array.from_buffers(string, len(texts), [validity, pa.py_buffer(new_offsets), pa.py_buffer(new_bytes)])
-    return Cleaned(cleaned, rows, characters, found)
+    return Cleaned(cleaned, rows, characters, found, doubtful)
 
 
 def text_buffers(texts: Texts) -> tuple[Any, Any, int, bool]:

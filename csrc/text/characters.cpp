@@ -1,5 +1,9 @@
 #include "text/characters.hpp"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "text/code_points.hpp"
 #include "text/utf8.hpp"
 
@@ -28,6 +32,19 @@ size_t control_sequence(const char* p, const char* end) {
   return q < end && *q >= 0x40 && *q <= 0x7E ? static_cast<size_t>(q + 1 - p) : 0;
 }
 
+// The first byte at or behind p that is no printable ASCII.
+const char* skip_printable(const char* p, const char* end) {
+#if defined(__SSE2__)
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i other = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
+    if (const int mask = _mm_movemask_epi8(other); mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+#endif
+  while (p < end && *p >= ' ' && *p < 0x7F) ++p;
+  return p;
+}
+
 }  // namespace
 
 bool repair_utf8(std::string_view text, std::string& out, Tally& tally) {
@@ -48,8 +65,9 @@ bool drop_invisible(std::string_view text, std::string& out, Tally& tally) {
   Rewrite rewrite(text, out, tally);
   char32_t before = 0;
   for (const char* p = text.data(); p < end;) {
-    if (*p >= ' ' && *p < 0x7F) {
-      before = static_cast<char32_t>(*p++);
+    if (const char* const other = skip_printable(p, end); other > p) {
+      before = static_cast<char32_t>(other[-1]);
+      p = other;
       continue;
     }
     const utf8::Decoded next = utf8::decode(p, end);

@@ -144,8 +144,6 @@ class Repairer {
         if (first > 1) beside.before2 = run[first - 2].code;
         if (first == 1) beside.before2 = around.before;
         if (i < run.size()) beside.after = run[i].code;
-        const std::u32string word = letters_before(run[first].offset);
-        beside.word = word;
         judge_group(run, group, beside, i < run.size() ? run[i].offset : run_end_);
       }
       if (i < run.size()) {
@@ -175,6 +173,19 @@ class Repairer {
     return {reversed.rbegin(), reversed.rend()};
   }
 
+  // The letters before the i-th candidate of a group, as they are repaired.
+  std::u32string word_before(const std::vector<Candidate>& group, size_t i) const {
+    std::u32string word = i < kLongestWord ? letters_before(group_begin_) : std::u32string{};
+    for (size_t j = i < kLongestWord ? 0 : i - kLongestWord; j < i; ++j) {
+      if (is_letter(kind_of(group[j].code)) && word.size() < kLongestWord) {
+        word += group[j].code;
+      } else {
+        word.clear();
+      }
+    }
+    return word;
+  }
+
   // The second byte of a misread `à`, `Š` or `Р` is a no-break space, which somebody has made a plain one: `voilÃ le`.
   bool restore_space(const std::vector<Char>& run, size_t i, const Neighbours& around) {
     const char32_t lead = run[i].code;
@@ -196,6 +207,7 @@ class Repairer {
 
   void judge_group(const std::vector<Char>& run, const std::vector<Candidate>& group, const Neighbours& around, size_t end) {
     const size_t begin = run[group.front().first].offset;
+    group_begin_ = begin;
     if (page_ == kWestern && repair_deeper(group, around, begin, end, 2)) return;
     // One pair of Cyrillic or Greek letters may be clean text that happens to read as UTF-8; two of them do not happen.
     if ((page_ == kCp1251 || page_ == kCp1253) && group.size() < 2 && script_of(group[0].code) == script_of(run[group[0].first].code))
@@ -249,18 +261,14 @@ class Repairer {
     beside.before = i > 0 ? group[i - 1].code : around.before;
     beside.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
     beside.after = i + 1 < group.size() ? group[i + 1].code : around.after;
-    std::u32string word(i < kLongestWord ? around.word : std::u32string_view{});
-    for (size_t j = i < kLongestWord ? 0 : i - kLongestWord; j < i; ++j) {
-      if (is_letter(kind_of(group[j].code)) && word.size() < kLongestWord) {
-        word += group[j].code;
-      } else {
-        word.clear();
-      }
-    }
-    beside.word = word;
     char32_t continuation[5];
     const size_t count = group[i].count - 1;
     for (size_t j = 0; j < count; ++j) continuation[j] = chars[group[i].first + 1 + j].code;
+    // The word before is asked for at its end only.
+    const bool is_followed = is_letter(kind_of(beside.after)) && continuation[count - 1] != 0xA0;
+    const bool may_end_word = page_ == kWestern && !is_followed && kind_of(beside.before) != Kind::lower;
+    const std::u32string word = may_end_word ? word_before(group, i) : std::u32string{};
+    beside.word = word;
     const char32_t lead = chars[group[i].first].code;
     if (std::any_of(chars.begin() + static_cast<long>(group[i].first), chars.begin() + static_cast<long>(group[i].first + group[i].count),
                     [](const Char& c) { return c.byte == kLost; })) {
@@ -288,7 +296,7 @@ class Repairer {
 
   std::string_view text_;
   CodePage page_;
-  size_t run_end_ = 0;
+  size_t run_end_ = 0, group_begin_ = 0;
   std::vector<Repair> repairs_;
   bool any_strong_ = false, has_other_letters_ = false;
   uint32_t strong_scripts_ = 0;

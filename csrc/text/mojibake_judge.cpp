@@ -102,7 +102,8 @@ Verdict judge_latin(char32_t c, char32_t lead, std::u32string_view continuation,
     if (before == Kind::upper && before2 == Kind::upper) return Verdict::weak;
     return lead == 0xC3 && continuation[0] == 0x2019 && !is_letter(before) ? Verdict::weak : Verdict::strong;  // Ã’s
   }
-  if (is_letter(after) && continuation.back() != 0xA0) return Verdict::likely;
+  const bool is_space = continuation.back() == 0xA0;  // a no-break space, unless Š was meant: NAÅ EHO, but not PÅ EN
+  if (is_letter(after) && (!is_space || (lead == 0xC5 && !may_end_in(lead, around.word)))) return Verdict::likely;
   // At the end of a word in capitals it may be a letter and a sign: MANHÃ‰, TVÅ½.
   if (lead == 0xC6 || may_end_in(lead, around.word)) return Verdict::weak;
   if (is_turkish_capital(c)) return Verdict::likely;
@@ -176,9 +177,10 @@ Verdict judge_western(char32_t c, char32_t lead, std::u32string_view continuatio
 }
 
 Verdict judge_other_page(char32_t c, char32_t lead, std::u32string_view continuation, const Neighbours& around) {
-  if (!is_everyday_character(c)) return Verdict::reject;
+  const Kind kind = kind_of(c);
+  if (kind == Kind::unassigned || !is_everyday_character(c)) return Verdict::reject;
   const Script script = script_of(c);
-  const Kind kind = kind_of(c), before = kind_of(around.before), after = kind_of(around.after);
+  const Kind before = kind_of(around.before), after = kind_of(around.after);
   if (is_letter(kind)) {
     for (const char32_t neighbour : {around.before, around.after}) {
       if (is_letter(kind_of(neighbour)) && script_of(neighbour) != script) return Verdict::reject;

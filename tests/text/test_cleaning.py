@@ -212,6 +212,31 @@ def test_slices_nulls_and_every_width_of_offsets(kind: pa.DataType) -> None:
             assert result.to_pylist() == ["0", None, "1", "", "iki", None][first:last]
 
 
+@given(text=nasty)
+def test_offsets_lead_back_to_the_original(text: str) -> None:
+    cleaned = clean_batch(pa.array([text]), edits=True)
+    assert cleaned.edits is not None
+    old, new = text.encode(), cleaned.texts[0].as_py().encode()
+    edited = {at for begin, end in zip(cleaned.edits.new_begin, cleaned.edits.new_end, strict=True) for at in range(begin, end)}
+    last = 0
+    for at in range(len(new)):
+        begin, end = cleaned.edits.original_range(0, at, at + 1)
+        assert last <= begin <= end <= len(old)
+        assert at in edited or old[begin:end] == new[at : at + 1]
+        last = begin
+
+
+def test_offsets_of_a_word_behind_repairs() -> None:
+    text = "<p>doÄŸru&nbsp; sipariş</p>"
+    cleaned = clean_batch(pa.array(["x", text]), edits=True)
+    assert cleaned.edits is not None
+    new = cleaned.texts[1].as_py().encode()
+    for word, source in (("doğru", "doÄŸru"), ("sipariş", "sipariş"), ("ğ", "ÄŸ")):
+        at = new.index(word.encode())
+        begin, end = cleaned.edits.original_range(1, at, at + len(word.encode()))
+        assert text.encode()[begin:end].decode() == source
+
+
 def test_other_types_are_refused() -> None:
     with pytest.raises(DataError, match="int64"):
         clean_batch(pa.array([1]))

@@ -12,7 +12,7 @@ from ayar.recipe import Recipe
 from ayar.recipe.explain import explain_markdown
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/design.md", "docs/families.md", "docs/ops.md", "docs/recipe.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/design.md", "docs/families.md", "docs/ops.md", "docs/recipe.md", "docs/text.md")
 
 
 def commands() -> list[tuple[str, str]]:

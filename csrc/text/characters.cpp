@@ -1,5 +1,9 @@
 #include "text/characters.hpp"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "text/code_points.hpp"
 #include "text/utf8.hpp"
 
@@ -28,33 +32,42 @@ size_t control_sequence(const char* p, const char* end) {
   return q < end && *q >= 0x40 && *q <= 0x7E ? static_cast<size_t>(q + 1 - p) : 0;
 }
 
-// The first white space at or behind p.
-const char* end_of_word(const char* p, const char* end) {
-  while (p < end) {
-    if (*p > ' ') {
-      ++p;
-    } else if (static_cast<uint8_t>(*p) >= 0x80) {
-      const utf8::Decoded next = utf8::decode(p, end);
-      if ((code_point_byte(next.code) & kIsSpace) != 0) return p;
-      p += next.length;
-    } else {
-      if (*p == ' ' || *p == '\t' || *p == '\n' || (code_point_byte(static_cast<uint8_t>(*p)) & kIsSpace) != 0) return p;
-      ++p;
-    }
+// The first byte at or behind p that is no printable ASCII.
+const char* skip_printable(const char* p, const char* end) {
+#if defined(__SSE2__)
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i other = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
+    if (const int mask = _mm_movemask_epi8(other); mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
   }
+#endif
+  while (p < end && *p >= ' ' && *p < 0x7F) ++p;
   return p;
 }
 
 }  // namespace
 
-bool drop_invisible(std::string_view text, std::string& out) {
+bool repair_utf8(std::string_view text, std::string& out, Tally& tally) {
   const char* const end = text.data() + text.size();
-  const char* copied = text.data();
+  const char* bad = utf8::find_ill_formed(text.data(), end);
+  if (bad == end) return false;
+  Rewrite rewrite(text, out, tally);
+  while (bad != end) {
+    const char* const behind = bad + utf8::decode(bad, end).length;
+    rewrite.replace(bad - text.data(), behind - text.data(), "\xEF\xBF\xBD");
+    bad = utf8::find_ill_formed(behind, end);
+  }
+  return rewrite.finish();
+}
+
+bool drop_invisible(std::string_view text, std::string& out, Tally& tally) {
+  const char* const end = text.data() + text.size();
+  Rewrite rewrite(text, out, tally);
   char32_t before = 0;
-  bool changed = false;
   for (const char* p = text.data(); p < end;) {
-    if (*p >= ' ' && *p < 0x7F) {
-      before = static_cast<char32_t>(*p++);
+    if (const char* const other = skip_printable(p, end); other > p) {
+      before = static_cast<char32_t>(other[-1]);
+      p = other;
       continue;
     }
     const utf8::Decoded next = utf8::decode(p, end);
@@ -72,66 +85,37 @@ bool drop_invisible(std::string_view text, std::string& out) {
       p += next.length;
       continue;
     }
-    if (!changed) out.clear();
-    changed = true;
-    out.append(copied, p);
+    rewrite.replace(p - text.data(), p + dropped - text.data(), {});
     p += dropped;
-    copied = p;
   }
-  if (changed) out.append(copied, end);
-  return changed;
+  return rewrite.finish();
 }
 
-bool tidy_white_space(std::string_view text, std::string& out) {
-  const char* const end = text.data() + text.size();
-  out.clear();
-  int line_ends = 0;
-  char blank = 0;
-  for (const char* p = text.data(); p < end;) {
-    const char* const word = p;
-    p = end_of_word(p, end);
-    if (p > word) {
-      if (!out.empty()) {
-        if (line_ends > 0) {
-          out.append(line_ends > 1 ? 2 : 1, '\n');
-        } else if (blank != 0) {
-          out += blank;
-        }
-      }
-      line_ends = 0;
-      blank = 0;
-      out.append(word, p);
-      continue;
-    }
-    const utf8::Decoded next = utf8::decode(p, end);
-    p += next.length;
-    const bool is_line_end = next.code == '\n' || next.code == '\r' || next.code == 0x0B || next.code == 0x0C || next.code == 0x85 ||
-                             next.code == 0x2028 || next.code == 0x2029;
-    if (is_line_end) {
-      if (next.code == '\r' && p < end && *p == '\n') ++p;
-      ++line_ends;
-      blank = 0;
-    } else if (blank == 0 || next.code == '\t') {
-      blank = next.code == '\t' ? '\t' : ' ';
-    }
-  }
-  return out != text;
-}
-
-bool straighten_quotes(std::string_view text, std::string& out) {
+bool straighten_quotes(std::string_view text, std::string& out, Tally& tally) {
   constexpr std::string_view kLead = "\xE2\x80";  // U+2018 to U+201F end in 98 to 9F
-  size_t copied = 0;
+  Rewrite rewrite(text, out, tally);
   for (size_t at = text.find(kLead); at != std::string_view::npos; at = text.find(kLead, at + 2)) {
     const auto last = static_cast<uint8_t>(text[at + 2]);
-    if (last < 0x98 || last > 0x9F) continue;
-    if (copied == 0) out.clear();
-    out += text.substr(copied, at - copied);
-    out += last < 0x9C ? '\'' : '"';
-    copied = at + 3;
+    if (last >= 0x98 && last <= 0x9F) rewrite.replace(at, at + 3, last < 0x9C ? "'" : "\"");
   }
-  if (copied == 0) return false;
-  out += text.substr(copied);
-  return true;
+  return rewrite.finish();
+}
+
+bool is_fancy_dash(char32_t code) {
+  return (code >= 0x2010 && code <= 0x2015) || code == 0x2026 || code == 0x2043 || code == 0x2212 || code == 0xFE58 || code == 0xFE63;
+}
+
+bool plain_dashes(std::string_view text, std::string& out, Tally& tally) {
+  const char* const end = text.data() + text.size();
+  Rewrite rewrite(text, out, tally);
+  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
+    const utf8::Decoded next = utf8::decode(p, end);
+    if (is_fancy_dash(next.code)) {
+      rewrite.replace(p - text.data(), p + next.length - text.data(), next.code == 0x2026 ? "..." : "-");
+    }
+    p += next.length;
+  }
+  return rewrite.finish();
 }
 
 }  // namespace ayar

@@ -7,12 +7,23 @@
 #endif
 
 #include "text/characters.hpp"
+#include "text/code_pages.hpp"
 #include "text/code_points.hpp"
+#include "text/compatibility.hpp"
+#include "text/deasciify.hpp"
+#include "text/email_replies.hpp"
 #include "text/html_entities.hpp"
 #include "text/html_tags.hpp"
+#include "text/line_joins.hpp"
+#include "text/markdown.hpp"
 #include "text/mojibake.hpp"
 #include "text/nfc.hpp"
+#include "text/repetition.hpp"
+#include "text/turkish_page.hpp"
 #include "text/utf8.hpp"
+#include "text/values.hpp"
+#include "text/web_links.hpp"
+#include "text/white_space.hpp"
 
 namespace ayar {
 namespace {
@@ -20,6 +31,10 @@ namespace {
 constexpr bool has(CleanMask mask, CleanOperator op) {
   return (mask >> op & 1) != 0;
 }
+
+// Operators whose work the vectorised look does not see: where one of them is on, every text goes through the chain.
+constexpr CleanMask kUnseen = ~(1u << kUtf8 | 1u << kTags | 1u << kEntities | 1u << kMojibake | 1u << kTurkishPage | 1u << kInvisible |
+                                1u << kNfc | 1u << kQuotes | 1u << kDashes | 1u << kWhiteSpace);
 
 constexpr size_t kBlock = 16;
 
@@ -79,7 +94,12 @@ class Inspector {
   AYAR_INLINE size_t harmless_code_point(size_t at) {
     const utf8::Decoded next = utf8::decode(text_.data() + at, text_.data() + text_.size());
     if (!next.valid || (code_point_byte(next.code) & flags_) != 0) return 0;
-    if (last_end_ == at && has(operators_, kMojibake) && starts_mojibake(last_code_, next.code)) return 0;
+    if (has(operators_, kMojibake)) {
+      if (last_end_ == at && (starts_mojibake(last_code_, next.code) || next.code == utf8::kReplacement)) return 0;
+      if (next.code < 0x100 && is_lone_mojibake(text_, at, next.code)) return 0;
+    }
+    if (has(operators_, kTurkishPage) && is_turkish_page_letter(next.code)) return 0;
+    if (has(operators_, kDashes) && is_fancy_dash(next.code)) return 0;
     last_end_ = at + next.length;
     last_code_ = next.code;
     return next.length;
@@ -95,13 +115,20 @@ class Inspector {
 // A text while operators work on it: it moves between two buffers, and is copied only where something changes.
 class Work {
  public:
-  Work(std::string_view text, std::string& out) : text_(text), out_(out) {}
+  Work(std::string_view text, std::string& out, CleanDetails& details) : text_(text), out_(out), details_(details) {
+    if (details_.edits != nullptr) details_.edits->clear();
+  }
 
   template <class Operator>
   void apply(CleanOperator op, const Operator& change) {
-    if (!change(text_, spare_)) return;
+    Tally tally{0, details_.edits != nullptr ? &step_ : nullptr, 0};
+    const bool is_changed = change(text_, spare_, tally);
+    details_.doubtful[op] = static_cast<int64_t>(tally.doubtful);
+    if (!is_changed) return;
     touched_ |= 1u << op;
     ++changes_;
+    details_.characters[op] += static_cast<int64_t>(tally.characters);
+    if (details_.edits != nullptr) *details_.edits = compose(*details_.edits, step_);
     out_.swap(spare_);
     text_ = out_;
   }
@@ -113,27 +140,50 @@ class Work {
  private:
   std::string_view text_;
   std::string& out_;
+  CleanDetails& details_;
   std::string spare_;
+  Edits step_;
   CleanMask touched_ = 0;
   size_t changes_ = 0;
 };
 
 void run_chain(Work& work, CleanMask operators) {
-  if (has(operators, kTags)) work.apply(kTags, strip_tags);
-  if (has(operators, kEntities)) {
-    work.apply(kEntities, [&](std::string_view text, std::string& out) { return decode_entities(text, has(operators, kInvisible), out); });
-  }
-  if (has(operators, kMojibake)) work.apply(kMojibake, repair_mojibake);
-  if (has(operators, kInvisible)) work.apply(kInvisible, drop_invisible);
-  if (has(operators, kNfc)) work.apply(kNfc, normalize_nfc);
-  if (has(operators, kQuotes)) work.apply(kQuotes, straighten_quotes);
-  if (has(operators, kWhiteSpace)) work.apply(kWhiteSpace, tidy_white_space);
-  if (has(operators, kTags)) work.apply(kTags, separate_tags);
+  const auto run = [&](CleanOperator op, auto change) {
+    if (has(operators, op)) work.apply(op, change);
+  };
+  run(kTags, strip_tags);
+  run(kEntities,
+      [&](std::string_view text, std::string& out, Tally& tally) { return decode_entities(text, has(operators, kInvisible), out, tally); });
+  run(kMojibake, repair_mojibake);
+  run(kTurkishPage, repair_turkish_page);
+  run(kInvisible, drop_invisible);
+  run(kWidth, plain_width);
+  run(kLigatures, split_ligatures);
+  run(kNfkc, plain_forms);
+  run(kNfc, normalize_nfc);
+  run(kQuotes, straighten_quotes);
+  run(kDashes, plain_dashes);
+  run(kMarkdown, strip_markdown);
+  run(kLinksDropped, drop_links);
+  run(kLinksMarked, mark_links);
+  run(kReplies, cut_replies);
+  run(kHyphenation, join_hyphenated);
+  run(kPunctuation, shorten_punctuation);
+  run(kStretched, shorten_stretched_letters);
+  run(kSymbols, shorten_symbol_runs);
+  run(kDates, iso_dates);
+  run(kNumbers, plain_numbers);
+  run(kUnits, plain_units);
+  run(kBooleans, plain_booleans);
+  run(kTurkishLetters, restore_turkish_letters);
+  run(kWhiteSpace, tidy_white_space);
+  run(kTags, separate_tags);
 }
 
 }  // namespace
 
 bool needs_cleaning(std::string_view text, CleanMask operators) {
+  if ((operators & kUnseen) != 0 && !text.empty()) return true;
   Inspector inspector(text, operators);
   if (has(operators, kWhiteSpace) && !text.empty()) {
     for (const size_t edge : {size_t{0}, text.size() - 1}) {
@@ -161,9 +211,9 @@ bool needs_cleaning(std::string_view text, CleanMask operators) {
   return false;
 }
 
-CleanMask clean(std::string_view text, CleanMask operators, std::string& out) {
-  Work work(text, out);
-  work.apply(kUtf8, utf8::repair);
+CleanMask clean(std::string_view text, CleanMask operators, std::string& out, CleanDetails& details) {
+  Work work(text, out, details);
+  work.apply(kUtf8, repair_utf8);
   const size_t most_rounds = std::max<size_t>(16, (size_t{4} << 20) / (text.size() + 1));
   for (size_t round = 0; round < most_rounds; ++round) {
     const size_t changes = work.changes();
@@ -173,42 +223,79 @@ CleanMask clean(std::string_view text, CleanMask operators, std::string& out) {
   return work.touched();
 }
 
-CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators) {
+namespace {
+
+struct Piece {
+  bool is_changed = false;
+  std::string bytes;
+  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{}, doubtful{};
+  BatchEdits edits;
+};
+
+void append(BatchEdits& all, int64_t row, const Edits& edits) {
+  for (const Edit& edit : edits) {
+    all.row.push_back(row);
+    all.begin.push_back(static_cast<int64_t>(edit.begin));
+    all.end.push_back(static_cast<int64_t>(edit.end));
+    all.new_begin.push_back(static_cast<int64_t>(edit.new_begin));
+    all.new_end.push_back(static_cast<int64_t>(edit.new_end));
+  }
+}
+
+void append(BatchEdits& all, const BatchEdits& more) {
+  for (const auto column : {&BatchEdits::row, &BatchEdits::begin, &BatchEdits::end, &BatchEdits::new_begin, &BatchEdits::new_end}) {
+    (all.*column).insert((all.*column).end(), (more.*column).begin(), (more.*column).end());
+  }
+}
+
+// Cleans the rows [first, last); writes their lengths behind offsets[row].
+void clean_piece(const TextBatch& texts, int64_t first, int64_t last, CleanMask operators, bool wants_edits, int64_t* offsets,
+                 Piece& piece) {
+  std::string cleaned;
+  Edits edits;
+  int64_t copied = first;  // rows before it are in piece.bytes
+  for (int64_t row = first; row < last; ++row) {
+    const std::string_view text = texts[row];
+    offsets[row + 1] = static_cast<int64_t>(text.size());
+    if (!needs_cleaning(text, operators)) continue;
+    CleanDetails details;
+    if (wants_edits) details.edits = &edits;
+    const CleanMask touched = clean(text, operators, cleaned, details);
+    for (int op = 0; op < kCleanOperators; ++op) piece.doubtful[op] += details.doubtful[op];
+    if (touched == 0) continue;
+    piece.is_changed = true;
+    piece.bytes += texts.range(copied, row);
+    piece.bytes += cleaned;
+    copied = row + 1;
+    offsets[row + 1] = static_cast<int64_t>(cleaned.size());
+    for (int op = 0; op < kCleanOperators; ++op) {
+      piece.rows_touched[op] += touched >> op & 1;
+      piece.characters_changed[op] += details.characters[op];
+    }
+    if (wants_edits) append(piece.edits, row, edits);
+  }
+  if (piece.is_changed) piece.bytes += texts.range(copied, last);
+}
+
+}  // namespace
+
+CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators, bool wants_edits) {
   constexpr int64_t kPieceBytes = 128 << 10;  // large enough to pay for a task, small enough for every thread to get some
   const std::vector<int64_t> starts = texts.pieces(kPieceBytes);
   CleanedBatch result;
   result.offsets.resize(texts.rows() + 1);
-  struct Piece {
-    bool is_changed = false;
-    std::string bytes;
-    std::array<int64_t, kCleanOperators> rows_touched{};
-  };
   std::vector<Piece> pieces(starts.size() - 1);
-
   for_each_piece(starts, [&](int64_t index, int64_t first, int64_t last) {
-    Piece& piece = pieces[index];
-    std::string cleaned;
-    int64_t copied = first;  // rows before it are in piece.bytes
-    for (int64_t row = first; row < last; ++row) {
-      const std::string_view text = texts[row];
-      result.offsets[row + 1] = static_cast<int64_t>(text.size());
-      if (!needs_cleaning(text, operators)) continue;
-      const CleanMask touched = clean(text, operators, cleaned);
-      if (touched == 0) continue;
-      piece.is_changed = true;
-      piece.bytes += texts.range(copied, row);
-      piece.bytes += cleaned;
-      copied = row + 1;
-      result.offsets[row + 1] = static_cast<int64_t>(cleaned.size());
-      for (int op = 0; op < kCleanOperators; ++op) piece.rows_touched[op] += touched >> op & 1;
-    }
-    if (piece.is_changed) piece.bytes += texts.range(copied, last);
+    clean_piece(texts, first, last, operators, wants_edits, result.offsets.data(), pieces[index]);
   });
 
   size_t size = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
     result.is_changed = result.is_changed || pieces[i].is_changed;
     size += pieces[i].is_changed ? pieces[i].bytes.size() : texts.range(starts[i], starts[i + 1]).size();
+  }
+  for (const Piece& piece : pieces) {
+    for (int op = 0; op < kCleanOperators; ++op) result.doubtful[op] += piece.doubtful[op];
   }
   if (!result.is_changed) {
     result.offsets.clear();
@@ -219,7 +306,11 @@ CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     result.bytes += pieces[i].is_changed ? std::string_view(pieces[i].bytes) : texts.range(starts[i], starts[i + 1]);
     std::string().swap(pieces[i].bytes);
-    for (int op = 0; op < kCleanOperators; ++op) result.rows_touched[op] += pieces[i].rows_touched[op];
+    for (int op = 0; op < kCleanOperators; ++op) {
+      result.rows_touched[op] += pieces[i].rows_touched[op];
+      result.characters_changed[op] += pieces[i].characters_changed[op];
+    }
+    append(result.edits, pieces[i].edits);
   }
   return result;
 }

@@ -7,14 +7,45 @@
 #include <string_view>
 #include <vector>
 
+#include "text/rewrite.hpp"
 #include "text/text_batch.hpp"
 
 namespace ayar {
 
 // In the order in which they run. UTF-8 repair always runs: what comes out is a valid Arrow string.
-enum CleanOperator : int { kUtf8, kTags, kEntities, kMojibake, kInvisible, kNfc, kQuotes, kWhiteSpace, kCleanOperators };
-constexpr std::array<const char*, kCleanOperators> kCleanOperatorNames = {"utf8",      "tags", "entities", "mojibake",
-                                                                          "invisible", "nfc",  "quotes",   "white_space"};
+enum CleanOperator : int {
+  kUtf8,
+  kTags,
+  kEntities,
+  kMojibake,
+  kTurkishPage,
+  kInvisible,
+  kWidth,
+  kLigatures,
+  kNfkc,
+  kNfc,
+  kQuotes,
+  kDashes,
+  kMarkdown,
+  kLinksDropped,
+  kLinksMarked,
+  kReplies,
+  kHyphenation,
+  kPunctuation,
+  kStretched,
+  kSymbols,
+  kDates,
+  kNumbers,
+  kUnits,
+  kBooleans,
+  kTurkishLetters,
+  kWhiteSpace,
+  kCleanOperators
+};
+constexpr std::array<const char*, kCleanOperators> kCleanOperatorNames = {
+    "utf8",      "tags",    "entities", "mojibake", "turkish_page",  "invisible",    "width",           "ligatures",   "nfkc",
+    "nfc",       "quotes",  "dashes",   "markdown", "links_dropped", "links_marked", "replies",         "hyphenation", "punctuation",
+    "stretched", "symbols", "dates",    "numbers",  "units",         "booleans",     "turkish_letters", "white_space"};
 
 // One bit an operator: 1 << kTags and so on.
 using CleanMask = uint32_t;
@@ -22,18 +53,31 @@ using CleanMask = uint32_t;
 // Whether any of the operators could change the text: one vectorised look at it, never wrong when it says no.
 bool needs_cleaning(std::string_view text, CleanMask operators);
 
+// How many characters each operator changed, and on demand where.
+struct CleanDetails {
+  std::array<int64_t, kCleanOperators> characters{};
+  std::array<int64_t, kCleanOperators> doubtful{};  // may be wrong, and were left alone
+  Edits* edits = nullptr;                           // from the text to what it became
+};
+
 // Runs the chain until nothing changes, so that clean(clean(x)) = clean(x). (Hostile text of more than 4 kB, in which every repair brings
 // about the next, ends after a bounded number of rounds.) Returns the operators that changed the text; out is left alone where none did.
-CleanMask clean(std::string_view text, CleanMask operators, std::string& out);
+CleanMask clean(std::string_view text, CleanMask operators, std::string& out, CleanDetails& details);
+
+// The edits of all rows, in their order: bytes [begin, end) of the row became [new_begin, new_end) of the cleaned row.
+struct BatchEdits {
+  std::vector<int64_t> row, begin, end, new_begin, new_end;
+};
 
 struct CleanedBatch {
   bool is_changed = false;       // else offsets and bytes are empty, and the input is the answer
   std::vector<int64_t> offsets;  // rows + 1
   std::string bytes;
-  std::array<int64_t, kCleanOperators> rows_touched{};
+  std::array<int64_t, kCleanOperators> rows_touched{}, characters_changed{}, doubtful{};
+  BatchEdits edits;  // empty where they are not wanted
 };
 
 // The same for any number of threads.
-CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators);
+CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators, bool wants_edits);
 
 }  // namespace ayar

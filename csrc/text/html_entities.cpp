@@ -60,6 +60,14 @@ Reference numeric_reference(std::string_view rest) {
   return {i + 1, {numeric_code(number), 0}};
 }
 
+const HtmlEntity* find_entity(std::string_view name) {
+  const HtmlEntity* first = kHtmlEntities + kFirstOfLetter[name[0] - 'A'];
+  const HtmlEntity* last = kHtmlEntities + kFirstOfLetter[name[0] - 'A' + 1];
+  const HtmlEntity* found =
+      std::lower_bound(first, last, name, [](const HtmlEntity& e, std::string_view wanted) { return e.name < wanted; });
+  return found != last && found->name == name ? found : nullptr;
+}
+
 Reference named_reference(std::string_view rest) {
   if (rest.empty() || !((rest[0] >= 'A' && rest[0] <= 'Z') || (rest[0] >= 'a' && rest[0] <= 'z'))) return {};
   size_t length = 0;
@@ -67,12 +75,17 @@ Reference named_reference(std::string_view rest) {
   const bool closed = length < rest.size() && rest[length] == ';';
   if (!closed && length < rest.size() && (rest[length] == '=' || is_alphanumeric(rest[length]))) return {};
   const std::string_view name = rest.substr(0, length + (closed ? 1 : 0));
-  const HtmlEntity* first = kHtmlEntities + kFirstOfLetter[name[0] - 'A'];
-  const HtmlEntity* last = kHtmlEntities + kFirstOfLetter[name[0] - 'A' + 1];
-  const HtmlEntity* found =
-      std::lower_bound(first, last, name, [](const HtmlEntity& e, std::string_view wanted) { return e.name < wanted; });
-  if (found == last || found->name != name) return {};
-  return {name.size(), {found->codes[0], found->codes[1]}};
+  if (const HtmlEntity* found = find_entity(name)) return {name.size(), {found->codes[0], found->codes[1]}};
+  // Whole texts were put in capitals, their references too: &EACUTE; is &Eacute;, &SUP3; is &sup3;.
+  if (!closed || name.size() < 5 || std::any_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; })) return {};
+  char small[kLongestReference + 1];
+  std::transform(name.begin(), name.end(), small, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  const char first = small[0];
+  for (const char initial : {name[0], first}) {
+    small[0] = initial;
+    if (const HtmlEntity* found = find_entity({small, name.size()})) return {name.size(), {found->codes[0], found->codes[1]}};
+  }
+  return {};
 }
 
 Reference reference_after(std::string_view rest) {
@@ -106,6 +119,7 @@ class Source {
     position_ = next;
   }
   bool at_input() const { return back_.empty(); }
+  size_t position() const { return position_; }
   void take_back(std::string& out, size_t from) {
     back_.append(out.rbegin(), out.rbegin() + (out.size() - from));
     out.resize(from);
@@ -136,9 +150,45 @@ void append_decoded(std::string& out, char32_t code, bool drop_invisible) {
   utf8::append(out, code);
 }
 
+// Which stretches of the text became what, while decoding goes back over its own output.
+class Stretches {
+ public:
+  // Decoding changes the output from new_begin on, which so far equals the text from begin on.
+  void open(size_t begin, size_t new_begin) {
+    if (!is_open_) open_ = {begin, begin, new_begin, new_begin};
+    is_open_ = true;
+  }
+  void take_back(size_t new_begin) {
+    while (!closed_.empty() && closed_.back().new_end > new_begin) {
+      open_.begin = closed_.back().begin;
+      open_.new_begin = closed_.back().new_begin;
+      closed_.pop_back();
+    }
+    if (new_begin >= open_.new_begin) return;
+    open_.begin -= open_.new_begin - new_begin;
+    open_.new_begin = new_begin;
+  }
+  void close(size_t end, size_t new_end) {
+    if (is_open_) closed_.push_back({open_.begin, end, open_.new_begin, new_end});
+    is_open_ = false;
+  }
+  void tell(std::string_view text, const std::string& out, Tally& tally) {
+    for (const Edit& edit : closed_) {
+      tally.characters += std::max(count_characters(text.substr(edit.begin, edit.end - edit.begin)),
+                                   count_characters(std::string_view(out).substr(edit.new_begin, edit.new_end - edit.new_begin)));
+    }
+    if (tally.edits != nullptr) tally.edits->swap(closed_);
+  }
+
+ private:
+  bool is_open_ = false;
+  Edit open_{};
+  Edits closed_;
+};
+
 }  // namespace
 
-bool decode_entities(std::string_view text, bool drop_invisible, std::string& out) {
+bool decode_entities(std::string_view text, bool drop_invisible, std::string& out, Tally& tally) {
   size_t ampersand = text.find('&');
   while (ampersand != std::string_view::npos && reference_after(text.substr(ampersand + 1, kLongestReference + 2)).length == 0) {
     ampersand = text.find('&', ampersand + 1);
@@ -147,8 +197,12 @@ bool decode_entities(std::string_view text, bool drop_invisible, std::string& ou
 
   out.assign(text.substr(0, ampersand));
   Source source(text.substr(ampersand));
+  Stretches stretches;
   while (!source.empty()) {
-    if (source.at_input()) source.copy_plain(out);
+    if (source.at_input()) {
+      stretches.close(ampersand + source.position(), out.size());
+      source.copy_plain(out);
+    }
     if (source.empty()) break;
     const char front = source.front();
     const Reference reference = front == '&' ? reference_after(source.peek().substr(1)) : Reference{};
@@ -157,11 +211,16 @@ bool decode_entities(std::string_view text, bool drop_invisible, std::string& ou
       source.skip(1);
       continue;
     }
+    if (source.at_input()) stretches.open(ampersand + source.position(), out.size());
     source.skip(1 + reference.length);
     append_decoded(out, reference.codes[0], drop_invisible);
     if (reference.codes[1] != 0) append_decoded(out, reference.codes[1], drop_invisible);
-    source.take_back(out, earliest_open(out));
+    const size_t from = earliest_open(out);
+    stretches.take_back(from);
+    source.take_back(out, from);
   }
+  stretches.close(text.size(), out.size());
+  stretches.tell(text, out, tally);
   return true;
 }
 

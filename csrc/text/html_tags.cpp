@@ -187,42 +187,32 @@ class Tags {
 
 }  // namespace
 
-bool strip_tags(std::string_view text, std::string& out) {
+bool strip_tags(std::string_view text, std::string& out, Tally& tally) {
   size_t open = text.find('<');
   if (open == std::string_view::npos) return false;
   Tags tags(text);
-  size_t copied = 0;
+  Rewrite rewrite(text, out, tally);
   for (; open != std::string_view::npos; open = text.find('<', open)) {
     const Tags::Markup markup = tags.at(open);
     if (markup.end == 0) {
       ++open;
       continue;
     }
-    if (copied == 0) out.clear();
-    out += text.substr(copied, open - copied);
-    if (markup.replacement != 0) out += markup.replacement;
-    copied = open = markup.end;
+    rewrite.replace(open, markup.end, {&markup.replacement, markup.replacement != 0 ? size_t{1} : size_t{0}});
+    open = markup.end;
   }
-  if (copied == 0) return false;
-  out += text.substr(copied);
-  return true;
+  return rewrite.finish();
 }
 
-bool separate_tags(std::string_view text, std::string& out) {
+bool separate_tags(std::string_view text, std::string& out, Tally& tally) {
   size_t open = text.find('<');
   if (open == std::string_view::npos) return false;
   Tags tags(text);
-  size_t copied = 0;
+  Rewrite rewrite(text, out, tally);
   for (; open != std::string_view::npos; open = text.find('<', open + 1)) {
-    if (tags.at(open).end == 0) continue;
-    if (copied == 0) out.clear();
-    out += text.substr(copied, open + 1 - copied);
-    out += ' ';
-    copied = open + 1;
+    if (tags.at(open).end != 0) rewrite.replace(open, open + 1, "< ");
   }
-  if (copied == 0) return false;
-  out += text.substr(copied);
-  return true;
+  return rewrite.finish();
 }
 
 }  // namespace ayar

@@ -6,12 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "text/rewrite.hpp"
+
 namespace ayar {
 
 // Removes tags, in linear time. Returns false where there is none.
-bool strip_tags(std::string_view text, std::string& out);
+bool strip_tags(std::string_view text, std::string& out, Tally& tally);
 
 // Puts a space behind the `<` of whatever reads as a tag now: an escaped `&lt;b&gt;` was text, so it is written `< b>` and never stripped.
-bool separate_tags(std::string_view text, std::string& out);
+bool separate_tags(std::string_view text, std::string& out, Tally& tally);
 
 }  // namespace ayar

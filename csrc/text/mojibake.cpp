@@ -4,89 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "text/code_pages.hpp"
 #include "text/code_points.hpp"
+#include "text/mojibake_judge.hpp"
 #include "text/utf8.hpp"
 
 namespace ayar {
 namespace {
 
-// The byte that stands for a character in one of the pages, or 0 for a character of none (or of ASCII). The pages never give one character
-// two bytes, so one map serves them all.
-uint8_t page_byte(char32_t code) {
-  if (code < 0x80) return 0;
-  if (code < 0x100) return static_cast<uint8_t>(code);
-  switch (code) {
-    case 0x20AC: return 0x80;
-    case 0x201A: return 0x82;
-    case 0x0192: return 0x83;
-    case 0x201E: return 0x84;
-    case 0x2026: return 0x85;
-    case 0x2020: return 0x86;
-    case 0x2021: return 0x87;
-    case 0x02C6: return 0x88;
-    case 0x2030: return 0x89;
-    case 0x0160: return 0x8A;
-    case 0x2039: return 0x8B;
-    case 0x0152: return 0x8C;
-    case 0x017D: return 0x8E;
-    case 0x2018: return 0x91;
-    case 0x2019: return 0x92;
-    case 0x201C: return 0x93;
-    case 0x201D: return 0x94;
-    case 0x2022: return 0x95;
-    case 0x2013: return 0x96;
-    case 0x2014: return 0x97;
-    case 0x02DC: return 0x98;
-    case 0x2122: return 0x99;
-    case 0x0161: return 0x9A;
-    case 0x203A: return 0x9B;
-    case 0x0153: return 0x9C;
-    case 0x017E: return 0x9E;
-    case 0x0178: return 0x9F;
-    case 0x011E: return 0xD0;  // Ğ İ Ş ğ ı ş of the Turkish pages
-    case 0x0130: return 0xDD;
-    case 0x015E: return 0xDE;
-    case 0x011F: return 0xF0;
-    case 0x0131: return 0xFD;
-    case 0x015F: return 0xFE;
-    default: return 0;
-  }
-}
-
-// How sure it is that a candidate is what somebody wrote. `weak` needs a strong one in the text; `likely` that, or no other letter beyond
-// ASCII.
-enum class Verdict : uint8_t { reject, weak, likely, strong };
-
-// A letter of a living European language written in Latin script: what a repaired word may hold.
-bool is_european_latin(char32_t c) {
-  return (c >= 0xC0 && c <= 0x17F && c != 0x138 && c != 0x149 && c != 0x17F) || (c >= 0x218 && c <= 0x21B) || c == 0x18F || c == 0x259 ||
-         c == 0x192 || c == 0x1A0 || c == 0x1A1 || c == 0x1AF || c == 0x1B0 || (c >= 0x1E00 && c <= 0x1EF9);
-}
-
-bool is_turkish_capital(char32_t c) {
-  return c == 0xC7 || c == 0x11E || c == 0x130 || c == 0xD6 || c == 0x15E || c == 0xDC;  // Ç Ğ İ Ö Ş Ü
-}
-
-// Marks that follow a word in clean text: a letter and a few of them say nothing about the encoding.
-bool closes_a_word(char32_t c) {
-  return c == 0x2026 || (c >= 0x2018 && c <= 0x201D && c != 0x201A) || c == 0x2013 || c == 0x2014 || c == 0xBB || c == 0x203A || c == 0xA0;
-}
-
-// Those, and the signs that clean text puts right behind a word or a number.
-bool may_trail_a_word(char32_t c) {
-  constexpr char32_t kSigns[] = {0xA7, 0xAC, 0xAE, 0xB0, 0xB1, 0xB2,   0xB3,   0xB5,  0xB6,
-                                 0xB9, 0xBA, 0xBC, 0xBD, 0xBE, 0x2020, 0x2021, 0x2122};
-  return closes_a_word(c) || std::find(std::begin(kSigns), std::end(kSigns), c) != std::end(kSigns);
-}
-
-// What a word is followed by when its punctuation was misread: quotation marks, dashes, daggers, an ellipsis, ‰ ‹ › € ™.
-bool is_common_punctuation(char32_t c) {
-  return (c >= 0x2010 && c <= 0x2027) || c == 0x2030 || c == 0x2039 || c == 0x203A || c == 0x20AC || c == 0x2122;
-}
-
-bool is_c1_control(char32_t c) {
-  return c >= 0x80 && c < 0xA0;
-}
+constexpr uint8_t kLost = 1;  // stands for U+FFFD, which took the place of a byte
 
 // A character with a byte in the pages, and where it lies in the text.
 struct Char {
@@ -102,74 +28,26 @@ struct Candidate {
 };
 
 Candidate read_utf8(const std::vector<Char>& chars, size_t i) {
-  char bytes[4];
-  const size_t count = std::min<size_t>(4, chars.size() - i);
+  char bytes[6] = {};
+  const size_t count = std::min<size_t>(6, chars.size() - i);
   for (size_t j = 0; j < count; ++j) bytes[j] = static_cast<char>(chars[i + j].byte);
   const utf8::Decoded decoded = utf8::decode(bytes, bytes + count);
-  if (!decoded.valid || decoded.length < 2) return {0, i, 0};
-  return {decoded.code, i, static_cast<size_t>(decoded.length)};
-}
-
-struct Neighbours {
-  char32_t before2, before, after;  // 0: the text ends there
-};
-
-Verdict judge_latin(char32_t c, std::u32string_view continuation, const Neighbours& word) {
-  const Kind kind = kind_of(c), before = kind_of(word.before), before2 = kind_of(word.before2), after = kind_of(word.after);
-  if (!is_european_latin(c)) return Verdict::reject;
-  if (is_letter(before) && script_of(word.before) != Script::latin) return Verdict::reject;
-  if (is_letter(after) && script_of(word.after) != Script::latin) return Verdict::reject;
-  const bool has_control = std::any_of(continuation.begin(), continuation.end(), is_c1_control);
-  const bool is_everyday = c <= 0x17F;  // Latin-1 and Latin Extended-A: two bytes, a lead of Ã Ä Å
-  if (kind == Kind::lower) {
-    if (before == Kind::upper && before2 == Kind::upper) return Verdict::reject;  // ÉTÉ° is not ÉTɰ, nor MAÇÃ» MAÇû
-    if (after == Kind::upper) return Verdict::weak;
-    if (has_control || after == Kind::lower) return Verdict::strong;
-    if (before == Kind::lower && is_everyday) return Verdict::strong;
-    return is_everyday ? Verdict::likely : Verdict::weak;  // LÉ™
+  if (decoded.valid && decoded.length > 1) return {decoded.code, i, static_cast<size_t>(decoded.length)};
+  const auto byte = [&chars, i](size_t j) { return chars[i + j].byte; };
+  // CESU-8: a surrogate pair, each half in three bytes.
+  if (count == 6 && byte(0) == 0xED && byte(1) >= 0xA0 && byte(1) < 0xB0 && byte(3) == 0xED && byte(4) >= 0xB0 && byte(4) <= 0xBF &&
+      (byte(2) & 0xC0) == 0x80 && (byte(5) & 0xC0) == 0x80) {
+    const char32_t high = (byte(1) & 0x0F) << 6 | (byte(2) & 0x3F), low = (byte(4) & 0x0F) << 6 | (byte(5) & 0x3F);
+    return {0x10000 + (high << 10 | low), i, 6};
   }
-  if (before == Kind::lower) return Verdict::reject;
-  // A small letter among capitals (BAÄžI) is nobody's spelling.
-  const bool mixes_case = (before == Kind::upper || after == Kind::upper) && kind_of(continuation.back()) == Kind::lower;
-  if (has_control || mixes_case) return Verdict::strong;
-  if (after == Kind::lower) return before == Kind::upper && before2 == Kind::upper ? Verdict::weak : Verdict::strong;
-  // Ã– among capitals may be a letter and a dash, Ä° behind them a letter and a degree sign.
-  if (is_letter(after) || is_turkish_capital(c)) return Verdict::likely;
-  return is_everyday && !may_trail_a_word(continuation.back()) ? Verdict::likely : Verdict::reject;
-}
-
-Verdict judge_other_script(char32_t c, const Neighbours& word) {
-  const Script script = script_of(c);
-  if (script == Script::none) return Verdict::reject;
-  bool has_company = false;
-  for (const char32_t neighbour : {word.before, word.after}) {
-    if (!is_letter(kind_of(neighbour))) continue;
-    if (script_of(neighbour) != script) return Verdict::reject;  // never a word of two scripts
-    has_company = true;
+  // U+FFFD in the place of a continuation: the character is lost.
+  const size_t wanted = byte(0) < 0xC2 || byte(0) > 0xF4 ? 0 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
+  bool is_lossy = false;
+  for (size_t j = 1; j < wanted; ++j) {
+    if (j >= count || (byte(j) != kLost && (byte(j) & 0xC0) != 0x80)) return {0, i, 0};
+    is_lossy = is_lossy || byte(j) == kLost;
   }
-  return has_company ? Verdict::strong : Verdict::weak;
-}
-
-Verdict judge_symbol(char32_t c, std::u32string_view continuation, const Neighbours& word) {
-  if (continuation.size() > 2) return Verdict::strong;
-  if (continuation.size() == 2) {
-    if (std::all_of(continuation.begin(), continuation.end(), closes_a_word)) return Verdict::weak;  // hâlâ…” is no fraction
-    const bool is_sure = !is_letter(kind_of(word.before)) || is_common_punctuation(c) || is_c1_control(continuation[0]);
-    return is_sure ? Verdict::strong : Verdict::weak;  // nor hâlâ•• a box
-  }
-  if (is_c1_control(continuation[0])) return Verdict::strong;
-  if (c > 0xBF) return Verdict::reject;
-  return kind_of(word.before) == Kind::upper ? Verdict::weak : Verdict::strong;  // HÂLÂ° against 25Â°
-}
-
-Verdict judge(char32_t c, std::u32string_view continuation, const Neighbours& word) {
-  const Kind kind = kind_of(c);
-  if (kind == Kind::unassigned || is_c1_control(c)) return Verdict::reject;
-  if (kind == Kind::mark && c != 0xFE0F) {
-    return script_of(word.before) == script_of(c) && script_of(c) != Script::none ? Verdict::strong : Verdict::reject;
-  }
-  if (!is_letter(kind) || c < 0xC0) return judge_symbol(c, continuation, word);
-  return script_of(c) == Script::latin ? judge_latin(c, continuation, word) : judge_other_script(c, word);
+  return is_lossy ? Candidate{utf8::kReplacement, i, wanted} : Candidate{0, i, 0};
 }
 
 // A stretch of the text and what it should read.
@@ -180,24 +58,25 @@ struct Repair {
   Script script;  // of a letter that is not Latin, else none
 };
 
+// One line, read as if it had been misread in one page.
 class Repairer {
  public:
-  explicit Repairer(std::string_view text) : text_(text) {}
+  Repairer(std::string_view line, CodePage page) : text_(line), page_(page) {}
 
-  bool run(std::string& out) {
+  // How many characters would be repaired.
+  size_t read() {
     collect();
-    out.clear();
-    size_t copied = 0;
-    bool changed = false;
+    return static_cast<size_t>(std::count_if(repairs_.begin(), repairs_.end(), [this](const Repair& repair) { return accepts(repair); }));
+  }
+
+  size_t doubtful() const { return repairs_.size(); }  // where nothing is accepted
+
+  bool repair(std::string& out, Tally& tally) const {
+    Rewrite rewrite(text_, out, tally);
     for (const Repair& repair : repairs_) {
-      if (!accepts(repair)) continue;
-      changed = true;
-      out += text_.substr(copied, repair.begin - copied);
-      out += repair.replacement;
-      copied = repair.end;
+      if (accepts(repair)) rewrite.replace(repair.begin, repair.end, repair.replacement);
     }
-    out += text_.substr(copied);
-    return changed;
+    return rewrite.finish();
   }
 
  private:
@@ -220,9 +99,9 @@ class Repairer {
         continue;
       }
       const utf8::Decoded next = utf8::decode(p, end);
-      const uint8_t byte = page_byte(next.code);
+      const uint8_t byte = page_byte(next.code, page_);
       if (byte == 0) {
-        if (is_letter(kind_of(next.code))) has_other_letters_ = true;
+        has_other_letters_ = has_other_letters_ || is_letter(kind_of(next.code));
         before2 = before;
         before = next.code;
         p += next.length;
@@ -234,14 +113,14 @@ class Repairer {
       while (q < end) {
         const utf8::Decoded c = utf8::decode(q, end);
         after = c.code;
-        const uint8_t b = page_byte(c.code);
+        const uint8_t b = c.code == utf8::kReplacement ? kLost : page_byte(c.code, page_);
         if (b == 0) break;
         run.push_back({c.code, b, static_cast<size_t>(q - begin)});
         q += c.length;
         after = 0;
       }
       run_end_ = static_cast<size_t>(q - begin);
-      cut_into_groups(run, {before2, before, after});
+      cut_into_groups(run, {before2, before, after, {}});
       before2 = run.size() > 1 ? run[run.size() - 2].code : before;
       before = run.back().code;
       p = q;
@@ -260,23 +139,84 @@ class Repairer {
         i += candidate.count;
       }
       if (!group.empty()) {
-        Neighbours word = around;
-        if (first > 0) word.before = run[first - 1].code;
-        if (first > 1) word.before2 = run[first - 2].code;
-        if (first == 1) word.before2 = around.before;
-        if (i < run.size()) word.after = run[i].code;
-        judge_group(run, group, word, i < run.size() ? run[i].offset : run_end_);
+        Neighbours beside = around;
+        if (first > 0) beside.before = run[first - 1].code;
+        if (first > 1) beside.before2 = run[first - 2].code;
+        if (first == 1) beside.before2 = around.before;
+        if (i < run.size()) beside.after = run[i].code;
+        judge_group(run, group, beside, i < run.size() ? run[i].offset : run_end_);
       }
       if (i < run.size()) {
-        if (is_letter(kind_of(run[i].code))) has_other_letters_ = true;
+        const bool is_restored = page_ == kWestern && restore_space(run, i, around);
+        if (!is_restored) has_other_letters_ = has_other_letters_ || is_letter(kind_of(run[i].code));
         ++i;
       }
     }
   }
 
+  // The letters that end at `offset`, at most kLongestWord of them; a mark before them that is not ASCII may be half a letter, so it
+  // counts.
+  std::u32string letters_before(size_t offset) const {
+    const char* const begin = text_.data();
+    std::u32string reversed;
+    for (const char* p = begin + offset; p > begin && reversed.size() < kLongestWord;) {
+      const utf8::Decoded previous = utf8::decode_before(begin, p);
+      const bool is_apostrophe = previous.code == '\'' || previous.code == 0x2019;
+      if (!is_letter(kind_of(previous.code)) && !is_apostrophe) {
+        if (previous.code >= 0x80 && !reversed.empty()) reversed += U'*';
+        break;
+      }
+      reversed += previous.code;
+      p -= previous.length;
+    }
+    while (!reversed.empty() && (reversed.back() == '\'' || reversed.back() == 0x2019)) reversed.pop_back();  // a quotation mark
+    return {reversed.rbegin(), reversed.rend()};
+  }
+
+  // The letters before the i-th candidate of a group, as they are repaired.
+  std::u32string word_before(const std::vector<Candidate>& group, size_t i) const {
+    std::u32string word = i < kLongestWord ? letters_before(group_begin_) : std::u32string{};
+    for (size_t j = i < kLongestWord ? 0 : i - kLongestWord; j < i; ++j) {
+      if (is_letter(kind_of(group[j].code)) && word.size() < kLongestWord) {
+        word += group[j].code;
+      } else {
+        word.clear();
+      }
+    }
+    return word;
+  }
+
+  // The second byte of a misread `à`, `Š` or `Р` is a no-break space, which somebody has made a plain one: `voilÃ le`.
+  bool restore_space(const std::vector<Char>& run, size_t i, const Neighbours& around) {
+    const char32_t lead = run[i].code;
+    const size_t end = run[i].offset + 2;
+    if ((lead != 0xC3 && lead != 0xC5 && lead != 0xD0) || end + 1 >= text_.size() || text_[end] != ' ' || i + 1 < run.size()) return false;
+    const char32_t before = i > 0 ? run[i - 1].code : around.before;
+    if (lead == 0xC3) {
+      const bool is_in_word = kind_of(before) == Kind::lower, is_double = text_[end + 1] == ' ';
+      const bool goes_on_small = is_double || (text_[end + 1] >= 'a' && text_[end + 1] <= 'z');
+      if (!goes_on_small || (!is_in_word && is_letter(kind_of(before)))) return false;
+      add({run[i].offset, end + (is_double ? 1 : 0), "\u00E0", is_in_word ? Verdict::strong : Verdict::weak, Script::none});
+      return true;
+    }
+    const bool goes_on = lead == 0xC5 ? text_[end + 1] >= 'a' && text_[end + 1] <= 'z' : text_[end + 1] == '\xC3';
+    if (!goes_on || is_letter(kind_of(before))) return false;
+    add({run[i].offset, end + 1, lead == 0xC5 ? "\u0160" : "\u0420", Verdict::weak, lead == 0xC5 ? Script::none : Script::cyrillic});
+    return true;
+  }
+
   void judge_group(const std::vector<Char>& run, const std::vector<Candidate>& group, const Neighbours& around, size_t end) {
     const size_t begin = run[group.front().first].offset;
-    if (repair_deeper(group, around, begin, end, 2)) return;
+    group_begin_ = begin;
+    if (page_ == kWestern && repair_deeper(group, around, begin, end, 2)) return;
+    // One pair of Cyrillic or Greek letters may be clean text that happens to read as UTF-8; two of them do not happen.
+    if ((page_ == kCp1251 || page_ == kCp1253) && group.size() < 2 && script_of(group[0].code) == script_of(run[group[0].first].code))
+      return;
+    if (page_ != kWestern) {
+      for (size_t i = 0; i < group.size(); ++i) {
+        if (judge_one(run, group, i, around) == Verdict::reject) return;
+      }
+    }
     for (size_t i = 0; i < group.size(); ++i) {
       const Verdict verdict = judge_one(run, group, i, around);
       if (verdict == Verdict::reject) {
@@ -295,7 +235,7 @@ class Repairer {
   bool repair_deeper(const std::vector<Candidate>& group, const Neighbours& around, size_t begin, size_t end, int depth) {
     std::vector<Char> chars;
     for (const Candidate& candidate : group) {
-      const uint8_t byte = page_byte(candidate.code);
+      const uint8_t byte = page_byte(candidate.code, page_);
       if (byte == 0) return false;
       chars.push_back({candidate.code, byte, 0});
     }
@@ -307,22 +247,35 @@ class Repairer {
     if (depth < kDeepest && repair_deeper(deeper, around, begin, end, depth + 1)) return true;
     Repair repair{begin, end, {}, Verdict::strong, Script::none};
     for (size_t i = 0; i < deeper.size(); ++i) {
-      if (judge_one(chars, deeper, i, around) == Verdict::reject) return false;
+      const char32_t c = deeper[i].code;
+      const bool is_sign = kind_of(c) == Kind::other && (c < 0x80 || c > 0x9F);  // twice misread is no accident
+      if (!is_sign && judge_one(chars, deeper, i, around) == Verdict::reject) return false;
       utf8::append(repair.replacement, deeper[i].code);
     }
     add(std::move(repair));
     return true;
   }
 
-  static Verdict judge_one(const std::vector<Char>& chars, const std::vector<Candidate>& group, size_t i, const Neighbours& around) {
-    Neighbours word;
-    word.before = i > 0 ? group[i - 1].code : around.before;
-    word.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
-    word.after = i + 1 < group.size() ? group[i + 1].code : around.after;
-    char32_t continuation[3];
+  Verdict judge_one(const std::vector<Char>& chars, const std::vector<Candidate>& group, size_t i, const Neighbours& around) const {
+    Neighbours beside;
+    beside.before = i > 0 ? group[i - 1].code : around.before;
+    beside.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
+    beside.after = i + 1 < group.size() ? group[i + 1].code : around.after;
+    char32_t continuation[5];
     const size_t count = group[i].count - 1;
     for (size_t j = 0; j < count; ++j) continuation[j] = chars[group[i].first + 1 + j].code;
-    return judge(group[i].code, {continuation, count}, word);
+    // The word before is asked for at its end only.
+    const bool is_followed = is_letter(kind_of(beside.after)) && continuation[count - 1] != 0xA0;
+    const bool may_end_word = page_ == kWestern && !is_followed && kind_of(beside.before) != Kind::lower;
+    const std::u32string word = may_end_word ? word_before(group, i) : std::u32string{};
+    beside.word = word;
+    const char32_t lead = chars[group[i].first].code;
+    if (std::any_of(chars.begin() + static_cast<long>(group[i].first), chars.begin() + static_cast<long>(group[i].first + group[i].count),
+                    [](const Char& c) { return c.byte == kLost; })) {
+      return kind_of(beside.before) == Kind::lower && kind_of(lead) == Kind::upper ? Verdict::strong : Verdict::weak;
+    }
+    return page_ == kWestern ? judge_western(group[i].code, chars[group[i].first].byte, {continuation, count}, beside)
+                             : judge_other_page(group[i].code, lead, {continuation, count}, beside);
   }
 
   static Script other_script(char32_t code) {
@@ -339,21 +292,24 @@ class Repairer {
   }
 
   static constexpr int kDeepest = 4;
+  static constexpr size_t kLongestWord = 24;
 
   std::string_view text_;
-  size_t run_end_ = 0;
+  CodePage page_;
+  size_t run_end_ = 0, group_begin_ = 0;
   std::vector<Repair> repairs_;
   bool any_strong_ = false, has_other_letters_ = false;
   uint32_t strong_scripts_ = 0;
 };
 
-bool has_candidate(std::string_view text) {
-  const char* const end = text.data() + text.size();
+bool has_candidate(std::string_view line) {
+  const char* const end = line.data() + line.size();
   const char* last_end = nullptr;
   char32_t before = 0;
-  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
+  for (const char* p = line.data(); (p = utf8::skip_ascii(p, end)) < end;) {
     const utf8::Decoded next = utf8::decode(p, end);
-    if (p == last_end && starts_mojibake(before, next.code)) return true;
+    if (p == last_end && (starts_mojibake(before, next.code) || next.code == utf8::kReplacement)) return true;
+    if (is_lone_mojibake(line, p - line.data(), next.code)) return true;
     before = next.code;
     p += next.length;
     last_end = p;
@@ -361,20 +317,79 @@ bool has_candidate(std::string_view text) {
   return false;
 }
 
-}  // namespace
-
-bool starts_mojibake(char32_t first, char32_t second) {
-  const uint8_t lead = page_byte(first), continuation = page_byte(second);
-  return lead >= 0xC2 && lead <= 0xF4 && continuation >= 0x80 && continuation <= 0xBF;
+// The characters 80 to 9F are nobody's: Windows-1252 was read as latin-1.
+bool repair_controls(std::string_view line, std::string& out, Tally& tally) {
+  Rewrite rewrite(line, out, tally);
+  for (size_t at = line.find('\xC2'); at != std::string_view::npos; at = line.find('\xC2', at + 1)) {
+    const auto byte = static_cast<uint8_t>(line[at + 1]);
+    const char32_t meant = byte < 0xA0 ? windows_1252(byte) : 0;
+    if (meant == 0) continue;
+    char letter[4];
+    rewrite.replace(at, at + 2, {letter, static_cast<size_t>(utf8::encode(meant, letter))});
+  }
+  return rewrite.finish();
 }
 
-bool repair_mojibake(std::string_view text, std::string& out) {
-  if (!has_candidate(text)) return false;
-  if (!Repairer(text).run(out)) return false;
-  // A repaired neighbour can settle what was doubtful before. More rounds than this take hostile text.
+// One reading of the line: of the western pages, else of the page in which most is misread.
+bool repair_once(std::string_view line, std::string& out, Tally& tally) {
+  Repairer western(line, kWestern);
+  tally.doubtful = 0;
+  if (western.read() > 0) return western.repair(out, tally);
+  tally.doubtful = western.doubtful();
+  size_t most = 0;
+  int best = kWestern;
+  for (int page = kWestern + 1; page < kCodePages; ++page) {
+    const size_t repaired = Repairer(line, static_cast<CodePage>(page)).read();
+    if (repaired <= most) continue;
+    most = repaired;
+    best = page;
+  }
+  if (most == 0) return repair_controls(line, out, tally);
+  Repairer other(line, static_cast<CodePage>(best));
+  other.read();
+  return other.repair(out, tally);
+}
+
+// Until nothing changes: a repaired neighbour can settle what was doubtful before. More rounds than this take hostile text.
+bool repair_line(std::string_view line, std::string& out, Edits& edits, size_t& doubtful) {
+  constexpr int kMostRounds = 8;
+  if (!has_candidate(line)) return false;
+  Edits step;
+  Tally tally{0, &edits, 0};
+  const bool is_changed = repair_once(line, out, tally);
   std::string again;
-  for (int round = 1; round < 8 && has_candidate(out) && Repairer(out).run(again); ++round) out.swap(again);
-  return true;
+  for (int round = 1; is_changed && round < kMostRounds && has_candidate(out); ++round) {
+    tally.edits = &step;
+    if (!repair_once(out, again, tally)) break;
+    out.swap(again);
+    edits = compose(edits, step);
+  }
+  doubtful += tally.doubtful;
+  return is_changed;
+}
+
+}  // namespace
+
+bool is_lone_mojibake(std::string_view text, size_t at, char32_t code) {
+  if (code >= 0x80 && code < 0xA0) return windows_1252(static_cast<uint8_t>(code)) != 0;
+  return code == 0xC3 && at > 0 && at + 2 < text.size() && text[at + 2] == ' ' && text[at - 1] >= 'a' && text[at - 1] <= 'z';
+}
+
+bool repair_mojibake(std::string_view text, std::string& out, Tally& tally) {
+  Rewrite rewrite(text, out, tally);
+  std::string repaired;
+  Edits edits;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    if (repair_line(text.substr(begin, end - begin), repaired, edits, tally.doubtful)) {
+      for (const Edit& edit : edits) {
+        rewrite.replace(begin + edit.begin, begin + edit.end,
+                        std::string_view(repaired).substr(edit.new_begin, edit.new_end - edit.new_begin));
+      }
+    }
+    begin = end + 1;
+  }
+  return rewrite.finish();
 }
 
 }  // namespace ayar

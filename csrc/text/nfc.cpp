@@ -102,38 +102,57 @@ void compose_in_place(std::vector<Char>& chars) {
   chars.resize(kept);
 }
 
-// No code point of it needs more than a glance (UAX #15, section 9, Quick_Check = Yes and combining class 0).
-bool needs_no_work(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  for (const char* p = text.data(); (p = utf8::skip_ascii(p, end)) < end;) {
-    if (static_cast<uint8_t>(*p) < 0xC8) {  // every code point below U+0200
-      p += 2;
-      continue;
-    }
-    const utf8::Decoded next = utf8::decode(p, end);
-    if (code_point_byte(next.code) & kIsNfcSlow) return false;
-    p += next.length;
-  }
-  return true;
+// Whether a normal form may cut before it: nothing here composes with what stands before, or moves there.
+bool is_boundary(char32_t code) {
+  return (code_point_byte(code) & kIsNfcSlow) == 0;
+}
+
+void append_utf8(const std::vector<Char>& chars, std::string& out) {
+  out.clear();
+  for (const Char c : chars) utf8::append(out, c.code);
 }
 
 }  // namespace
 
-bool normalize_nfc(std::string_view text, std::string& out) {
-  if (needs_no_work(text)) return false;
+bool normalize_nfc(std::string_view text, std::string& out, Tally& tally) {
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  Rewrite rewrite(text, out, tally);
   std::vector<Char> chars;
-  chars.reserve(text.size());
-  const char* const end = text.data() + text.size();
-  for (const char* p = text.data(); p < end;) {
-    const utf8::Decoded next = utf8::decode(p, end);
-    decompose(next.code, chars);
-    p += next.length;
+  std::string composed;
+  const char* starter = begin;  // the last character that a boundary stands before
+  for (const char* p = begin; p < end;) {
+    if (static_cast<uint8_t>(*p) < 0xC8) {  // every code point below U+0200
+      starter = p;
+      p += static_cast<uint8_t>(*p) < 0x80 ? 1 : 2;
+      if (p < end && static_cast<uint8_t>(*p) < 0x80) {
+        p = utf8::skip_ascii(p, end);
+        starter = p - 1;
+      }
+      continue;
+    }
+    utf8::Decoded next = utf8::decode(p, end);
+    if (is_boundary(next.code)) {
+      starter = p;
+      p += next.length;
+      continue;
+    }
+    // From the starter to the next boundary: the stretch is normalised by itself.
+    chars.clear();
+    const char* q = starter;
+    do {
+      next = utf8::decode(q, end);
+      decompose(next.code, chars);
+      q += next.length;
+    } while (q < end && (q <= p || !is_boundary(utf8::decode(q, end).code)));
+    reorder(chars);
+    compose_in_place(chars);
+    append_utf8(chars, composed);
+    rewrite.replace(starter - begin, q - begin, composed);
+    starter = q;
+    p = q;
   }
-  reorder(chars);
-  compose_in_place(chars);
-  out.clear();
-  for (const Char c : chars) utf8::append(out, c.code);
-  return out != text;
+  return rewrite.finish();
 }
 
 }  // namespace ayar

@@ -182,6 +182,58 @@ def chat(
     converse(run_folder, use_adapter=not base)
 
 
+InputFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="CSV, JSONL, JSON, Parquet or text; - is standard input.", show_default=False, allow_dash=True),
+]
+Columns = Annotated[list[str] | None, typer.Option("--column", help="A column to take; may be given again. Default: every text.")]
+Output = Annotated[Path | None, typer.Option("--to", help="Where to write; default: standard output.", show_default=False)]
+
+
+@command
+def clean(
+    file: InputFile,
+    column: Columns = None,
+    enable: Annotated[list[str] | None, typer.Option("--with", help="An operator to switch on; may be given again.")] = None,
+    disable: Annotated[list[str] | None, typer.Option("--without", help="An operator to switch off; may be given again.")] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would change, in colour; write nothing unless --to is given.")] = False,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="With --diff: how many changed texts to show.")] = 10,
+    to: Output = None,
+) -> None:
+    """Clean the texts of a file with the operators of a recipe's clean section."""
+    from ayar.cli import text_files
+    from ayar.pipeline import files
+
+    source = files.open_texts(file, column)
+    cleaned = files.clean(source, enable or [], disable or [])
+    if diff:
+        text_files.show_diff(source.texts, cleaned, rows)
+    if to is not None or not diff:
+        text_files.write_bytes(source.rebuild(cleaned.texts), to)
+    text_files.show_counts(cleaned, len(source.texts))
+
+
+@command
+def tokenize(
+    file: InputFile,
+    column: Columns = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model folder or tokenizer.json; default: SmolLM2.", show_default=False)
+    ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Write each text's ids as a JSON array a line; without it only count.")] = False,
+    to: Output = None,
+) -> None:
+    """Count the tokens of a file's texts, or write their ids."""
+    from ayar.cli import text_files
+    from ayar.pipeline import files
+
+    source = files.open_texts(file, column)
+    tokens = files.tokenize(source, model)
+    if ids:
+        text_files.write_bytes(tokens.json_lines(), to)
+    text_files.show_token_counts(tokens.counts, tokens.characters, tokens.tokenizer)
+
+
 @command
 def doctor() -> None:
     """Show what this machine offers and what Ayar chose: processor, kernels and their measurement, GPU, versions."""

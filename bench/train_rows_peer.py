@@ -18,7 +18,8 @@ from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from transformers.utils import logging
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from train_step_worker import ALPHA, LEARNING_RATE, MODULES, RANK, fill_adapters
 
@@ -83,6 +84,7 @@ def steps(folder: Path, tokenizer: Any, rows: list[Any], policy: str, batch_size
         peft_config=LoraConfig(r=RANK, lora_alpha=int(ALPHA), lora_dropout=0.0, target_modules=MODULES, task_type="CAUSAL_LM"),
         callbacks=[clock],
     )
+    assert trainer.model is not None
     trained = [(name.replace(".default", ""), parameter) for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
     wanted = torch.bfloat16 if policy == "bf16_adapters" else torch.float32
     for _, parameter in trained:

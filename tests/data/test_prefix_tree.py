@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ayar.data.pack import IGNORE_INDEX, Examples, pack
+from ayar.data.pack import IGNORE_INDEX, Examples, pack, packer
 from ayar.data.prefix_tree import LEAST_SHARED, segments_of, shared_prefixes
 
 
@@ -116,6 +116,20 @@ def test_rows_of_one_tree_are_spread_over_the_epoch() -> None:
         assert all(0.25 < np.mean(kinds[batch]) < 0.75 for batch in full)
         assert sorted(number for batch in numbers for number in batch) == list(range(600))
     assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize(("count", "max_tokens"), [(100, 1400), (300, 1400), (2000, 600)])
+def test_sharing_leaves_enough_batches_to_learn_from(count: int, max_tokens: int) -> None:
+    rng = np.random.default_rng(0)
+    instruction = rng.integers(0, 1000, 250).tolist()
+    examples = examples_of([instruction + rng.integers(0, 1000, 30).tolist() for _ in range(count)], 270)
+    shared, plain = (packer(examples, max_tokens, 0, share) for share in (True, False))
+    batches = len(shared(0))
+    assert min(64, 0.8 * len(plain(0))) <= batches <= len(plain(0))
+    assert all(len(batch.input_ids) <= shared.max_tokens <= max_tokens for batch in shared(1))
+    if count == 2000:
+        assert shared.max_tokens == max_tokens  # enough as they are
+    assert sum(len(batch.input_ids) for batch in shared(0)) < 0.65 * sum(len(batch.input_ids) for batch in plain(0))
 
 
 @pytest.mark.parametrize("count", [2, 400])

@@ -23,12 +23,13 @@ def test_a_question_shows_nothing_of_the_row() -> None:
     assert "secret" not in repr(questions_of(table(row("secret", "secret", "secret"))))
 
 
-@given(lengths=st.lists(st.integers(1, 50), max_size=60), most=st.integers(1, 200))
-def test_batches_hold_every_row_once_and_fit(lengths: list[int], most: int) -> None:
-    batches = list(batches_of(lengths, most))
+@given(lengths=st.lists(st.integers(1, 50), max_size=60), most=st.integers(1, 200), shared=st.integers(0, 20))
+def test_batches_hold_every_row_once_and_fit(lengths: list[int], most: int, shared: int) -> None:
+    lengths = [shared + length for length in lengths]
+    batches = list(batches_of(lengths, most, shared))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= most
+        assert len(batch) == 1 or shared + len(batch) * (max(lengths[index] for index in batch) - shared) <= most
 
 
 @given(labels=st.lists(st.sampled_from(["a", "b", "c", None]), max_size=30), number=st.integers(0, 40))

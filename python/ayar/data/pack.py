@@ -4,16 +4,18 @@ A row is tokenized whole, as the model will read it, and a token is trained on i
 """
 
 from bisect import bisect_left, insort
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from ayar.data.prefix_tree import PrefixTree, segments_of
+from ayar.data.prefix_tree import PrefixTree, segments_of, shared_prefixes
 from ayar.errors import DataError
 
 IGNORE_INDEX = -100
+_ENOUGH_BATCHES = 64  # of an epoch: three epochs of them are steps enough for an adapter to learn from
 _MOST_OPEN = 64  # batches that wait for a row that fits: more fill them hardly better, and take longer to look through
 
 
@@ -106,6 +108,43 @@ def split_long(examples: Examples, max_tokens: int) -> Examples:
     return Examples(examples.input_ids, examples.labels, offsets.astype(np.int64))
 
 
+@dataclass(frozen=True)
+class Packer:
+    """Epoch → its batches, of ``max_tokens`` computed tokens at most."""
+
+    examples: Examples
+    max_tokens: int
+    seed: int
+    tree: PrefixTree | None
+
+    def __call__(self, epoch: int) -> list[Batch]:
+        return pack(self.examples, self.max_tokens, self.seed, epoch, self.tree)
+
+
+def packer(examples: Examples, max_tokens: int, seed: int, share_prefixes: bool) -> Packer:
+    """Computes shared beginnings once a batch if ``share_prefixes``.
+
+    More rows then fit into a batch, so an epoch has fewer. Where few rows would leave too few batches to learn from, the batches are made
+    smaller: an epoch keeps as many as it would have without sharing, or at least 64. Raises DataError.
+    """
+    if not share_prefixes:
+        return Packer(examples, max_tokens, seed, None)
+    tree = shared_prefixes(examples.input_ids, examples.offsets)
+    wanted = min(-(-int(examples.lengths.sum()) // max_tokens), _ENOUGH_BATCHES)
+    useful = _useful(examples, max_tokens)
+
+    def is_enough(limit: int) -> bool:
+        return len(_best_fit(useful, examples.lengths, limit, tree)) >= wanted
+
+    least, most = int(examples.lengths[useful].max()), max_tokens
+    if is_enough(most):
+        return Packer(examples, most, seed, tree)
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if is_enough(middle) else (least, middle)
+    return Packer(examples, least, seed, tree)
+
+
 def pack(examples: Examples, max_tokens: int, seed: int, epoch: int, tree: PrefixTree | None = None) -> list[Batch]:
     """Best fit into batches of ``max_tokens`` computed tokens at most, in an order that depends on ``seed`` and ``epoch`` alone.
 
@@ -114,19 +153,25 @@ def pack(examples: Examples, max_tokens: int, seed: int, epoch: int, tree: Prefi
     Examples in which nothing can be learned are left out. Raises DataError for one that is longer than ``max_tokens``,
     and if nothing at all can be learned.
     """
-    lengths = examples.lengths
+    useful = _useful(examples, max_tokens)
+    random = np.random.default_rng([seed, epoch])
+    bins = _best_fit(random.permutation(useful), examples.lengths, max_tokens, tree)
+    is_target = examples.is_target
+    return [_batch(examples, is_target, bins[place], tree) for place in random.permutation(len(bins))]
+
+
+def _useful(examples: Examples, max_tokens: int) -> np.ndarray:
+    """Rows in which something can be learned. Raises DataError where there is none, or one does not fit."""
     useful = np.flatnonzero(examples.trained_tokens)
     if not len(useful):
         raise DataError("data: all labels are masked: in not one row is there a token to learn. Look at the rows with `ayar inspect`.")
-    if lengths[useful].max() > max_tokens:
+    longest = examples.lengths[useful].max()
+    if longest > max_tokens:
         raise DataError(
-            f"data: a row of {lengths[useful].max()} tokens does not fit into a batch of {max_tokens}. "
+            f"data: a row of {longest} tokens does not fit into a batch of {max_tokens}. "
             "Lower format.max_tokens, or allow more tokens in a batch."
         )
-    random = np.random.default_rng([seed, epoch])
-    bins = _best_fit(random.permutation(useful), lengths, max_tokens, tree)
-    is_target = examples.is_target
-    return [_batch(examples, is_target, bins[place], tree) for place in random.permutation(len(bins))]
+    return useful
 
 
 def _best_fit(order: np.ndarray, lengths: np.ndarray, max_tokens: int, tree: PrefixTree | None) -> list[list[int]]:

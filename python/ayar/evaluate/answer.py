@@ -8,7 +8,7 @@ from ayar.evaluate.metrics import exact_match, standard_error_of_difference, tok
 from ayar.evaluate.progress import Progress, Scored
 from ayar.evaluate.questions import Question, batches_of, token_ids
 from ayar.model.decoder import Decoder
-from ayar.model.generation import greedy
+from ayar.model.generation import common_length, greedy
 from ayar.text.tokenizer import Tokenizer
 
 
@@ -55,7 +55,7 @@ def write_answers(
     """The greedy answer to each prompt, as text."""
     answers = [""] * len(prompts)
     done = 0
-    for batch in batches_of([len(prompt) + max_new_tokens for prompt in prompts], batch_tokens):
+    for batch in batches_of([len(prompt) + max_new_tokens for prompt in prompts], batch_tokens, common_length(prompts)):
         written = greedy(decoder, [prompts[index] for index in batch], max_new_tokens, stops)
         for index, ids in zip(batch, written, strict=True):
             answers[index] = tokenizer.decode(ids).strip()

@@ -8,7 +8,7 @@ from ayar.evaluate.metrics import confusion, standard_error_of_difference
 from ayar.evaluate.progress import Progress, Scored
 from ayar.evaluate.questions import Question, batches_of, token_ids
 from ayar.model.decoder import Decoder
-from ayar.model.generation import choose
+from ayar.model.generation import choose, common_length
 from ayar.text.tokenizer import Tokenizer
 
 
@@ -23,7 +23,7 @@ def score_classes(
     def answers(model: str) -> list[int]:
         chosen = [0] * len(prompts)
         done = 0
-        for batch in batches_of([len(prompt) for prompt in prompts], batch_tokens):
+        for batch in batches_of([len(prompt) for prompt in prompts], batch_tokens, common_length(prompts)):
             for index, choice in zip(batch, choose(decoder, [prompts[index] for index in batch], choices), strict=True):
                 chosen[index] = choice
             done += len(batch)

@@ -49,11 +49,14 @@ def stop_ids(config: ModelConfig, tokenizer: Tokenizer, questions: Sequence[Ques
     return sorted({*config.eos_token_ids, *ends})
 
 
-def batches_of(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of like lengths: rows × the longest is at most ``most_tokens``, or the batch is one row."""
+def batches_of(lengths: Sequence[int], most_tokens: int, shared: int = 0) -> Iterator[list[int]]:
+    """Indices in batches of like lengths: rows × the longest is at most ``most_tokens``, or the batch is one row.
+
+    shared: tokens that all rows begin with; a batch holds these once.
+    """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):
-        if batch and (len(batch) + 1) * lengths[index] > most_tokens:
+        if batch and shared + (len(batch) + 1) * (lengths[index] - shared) > most_tokens:
             yield batch
             batch = []
         batch.append(index)

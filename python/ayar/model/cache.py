@@ -12,109 +12,74 @@ from ayar.ops import attention
 if TYPE_CHECKING:
     from ayar.model.decoder import Decoder
 
-_SCORES_LIMIT = 16_000_000  # attention scores against the shared beginning held at once: 64 MB
-
 
 class KeyValueCache:
-    """The cache of ``rows`` sequences, each with room for ``capacity`` tokens after ``shared``, a one-row cache that all begin with."""
+    """The cache of ``rows`` sequences: what all begin with, once, and room for ``capacity`` tokens of each after it."""
 
-    def __init__(self, decoder: "Decoder", rows: int, capacity: int, shared: "KeyValueCache | None" = None) -> None:
+    def __init__(self, decoder: "Decoder", rows: int, capacity: int, shared_length: int) -> None:
         config = decoder.config
-        shape = (rows, capacity, config.num_key_value_heads, config.head_dim)
-        self.keys = [torch.zeros(shape, dtype=decoder.dtype) for _ in range(config.num_hidden_layers)]
-        self.values = [torch.zeros(shape, dtype=decoder.dtype) for _ in range(config.num_hidden_layers)]
+        layers, one = range(config.num_hidden_layers), (config.num_key_value_heads, config.head_dim)
+        self.keys, self.values = ([torch.zeros(rows, capacity, *one, dtype=decoder.dtype) for _ in layers] for _ in range(2))
+        self.shared_keys, self.shared_values = ([torch.zeros(shared_length, *one, dtype=decoder.dtype) for _ in layers] for _ in range(2))
         self.lengths = [0] * rows
-        self.capacity = capacity
-        self._decoder, self._shared = decoder, shared
-        self.shared_length = 0 if shared is None else shared.lengths[0]
+        self.capacity, self.shared_length = capacity, shared_length
+        self._decoder = decoder
 
     @torch.no_grad()
-    def extend(self, tokens: Sequence[Sequence[int]], rows: Sequence[int]) -> Tensor:
-        """Reads more tokens of some rows, each at least one; returns the hidden state of each one's last token, (len(rows), H)."""
-        block = _Block(self, tokens, rows)
-        position_ids = torch.tensor(block.slots, dtype=torch.int32) + self.shared_length
-        input_ids = torch.tensor([token for sequence in tokens for token in sequence], dtype=torch.int32)
-        last = block.cu_seqlens[1:].long() - 1
-        hidden = self._decoder.run(input_ids, position_ids, block.attend, last)
-        for row, sequence in zip(rows, tokens, strict=True):
-            self.lengths[row] += len(sequence)
+    def read(self, prompts: Sequence[Sequence[int]]) -> Tensor:
+        """Reads each row's prompt, the shared beginning once, in one pass; returns the hidden state of each one's last token, (rows, H)."""
+        config, begin = self._decoder.config, self.shared_length
+        tails = [prompt[begin:] for prompt in prompts]
+        counts = torch.tensor([len(tail) for tail in tails])
+        first = [0, begin] if begin else [0]  # the beginning is a segment; the tails go on from it
+        cu_seqlens = torch.tensor([*first[:-1], *accumulate(counts.tolist(), initial=begin)], dtype=torch.int32)
+        parents = torch.tensor([-1, *[0] * len(tails)] if begin else [-1] * len(tails), dtype=torch.int32)
+        row_of = torch.repeat_interleave(torch.arange(len(tails)), counts)
+        slot_of = torch.cat([torch.arange(count) for count in counts.tolist()])
+
+        def attend(layer: int, qkv: Tensor) -> Tensor:
+            _, key, value = qkv.split((config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads), 1)
+            self.shared_keys[layer][:], self.shared_values[layer][:] = key[:begin], value[:begin]
+            self.keys[layer][row_of, slot_of], self.values[layer][row_of, slot_of] = key[begin:], value[begin:]
+            heads = (config.num_attention_heads, config.num_key_value_heads)
+            scale, window, softcap = config.attention_scale, config.windows[layer], config.attn_logit_softcapping
+            return attention(qkv, cu_seqlens, *heads, scale, parents, window, softcap)
+
+        input_ids = torch.tensor([*prompts[0][:begin], *(token for tail in tails for token in tail)], dtype=torch.int32)
+        position_ids = torch.cat([torch.arange(begin), slot_of + begin]).int()
+        hidden = self._decoder.run(input_ids, position_ids, attend, cu_seqlens[-len(tails) :].long() - 1)
+        self.lengths = counts.tolist()
         return hidden
 
+    @torch.no_grad()
+    def extend(self, tokens: Sequence[int], rows: Sequence[int]) -> Tensor:
+        """Reads one more token of each of some rows; returns their hidden states, (len(rows), H)."""
+        config, begin = self._decoder.config, self.shared_length
+        heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+        index, slots = torch.tensor(rows), torch.tensor([self.lengths[row] for row in rows])
+        reach = int(slots.max()) + 1
+        ages = (slots + begin)[:, None] - torch.arange(begin + reach)  # of each key to each query
 
-class _Block:
-    """Attention of new tokens: to themselves, to what their rows have read, and to the shared beginning."""
+        def attend(layer: int, qkv: Tensor) -> Tensor:
+            query, key, value = qkv.split((heads, kv_heads, kv_heads), 1)
+            self.keys[layer][index, slots], self.values[layer][index, slots] = key, value
+            query = query.unflatten(1, (kv_heads, heads // kv_heads))  # (rows, kv heads, group, head_dim)
+            beside = query.transpose(0, 1).flatten(1, 2)  # all rows meet the shared beginning in one product
+            begun = (beside @ self.shared_keys[layer].permute(1, 2, 0)).unflatten(1, (len(rows), -1)).transpose(0, 1)
+            own = query @ self.keys[layer][index, :reach].permute(0, 2, 3, 1)
+            scores = torch.cat([begun, own], -1).float() * config.attention_scale
+            if config.attn_logit_softcapping is not None:
+                scores = (scores / config.attn_logit_softcapping).tanh() * config.attn_logit_softcapping
+            window = config.windows[layer]
+            hidden = ages < 0 if window is None else (ages < 0) | (ages >= window)
+            p = scores.masked_fill_(hidden[:, None, None], -torch.inf).softmax(-1).to(value.dtype)
+            mixed = p[..., begin:] @ self.values[layer][index, :reach].transpose(1, 2)
+            if begin:
+                part = p[..., :begin].transpose(0, 1).flatten(1, 2) @ self.shared_values[layer].transpose(0, 1)
+                mixed = mixed + part.unflatten(1, (len(rows), -1)).transpose(0, 1)
+            return mixed.flatten(1)
 
-    def __init__(self, cache: KeyValueCache, tokens: Sequence[Sequence[int]], rows: Sequence[int]) -> None:
-        config = cache._decoder.config
-        self.cache = cache
-        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
-        self.scale, self.softcap, self.windows = config.attention_scale, config.attn_logit_softcapping, config.windows
-        counts = [len(sequence) for sequence in tokens]
-        starts = [cache.lengths[row] for row in rows]
-        self.is_first = cache._shared is None and not any(starts)
-        self.slots = [start + index for start, count in zip(starts, counts, strict=True) for index in range(count)]
-        self.cu_seqlens = torch.tensor([0, *accumulate(counts)], dtype=torch.int32)
-        self.rows = torch.tensor(rows)
-        self.row_of = torch.repeat_interleave(self.rows, torch.tensor(counts))
-        self.slot_of = torch.tensor(self.slots)
-        self.sequence_of = torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(counts))
-        self.index_of = torch.tensor([index for count in counts for index in range(count)])
-        self.reach = max(start + count for start, count in zip(starts, counts, strict=True))
-        query_slots = torch.tensor(starts)[:, None] + torch.arange(max(counts))
-        self.ages = query_slots[:, :, None] - torch.arange(self.reach)  # of each key to each query: (sequences, longest block, reach)
-
-    def attend(self, layer: int, qkv: Tensor) -> Tensor:
-        query, key, value = qkv.split((self.heads, self.kv_heads, self.kv_heads), 1)
-        self.cache.keys[layer][self.row_of, self.slot_of] = key
-        self.cache.values[layer][self.row_of, self.slot_of] = value
-        if self.is_first:
-            return attention(qkv, self.cu_seqlens, self.heads, self.kv_heads, self.scale, None, self.windows[layer], self.softcap)
-        window = self.windows[layer]
-        own, own_weight = self._own(query, self.cache.keys[layer], self.cache.values[layer], window)
-        shared = self.cache._shared
-        if shared is not None:
-            length = shared.lengths[0]
-            begun, begun_weight = self._shared(query, shared.keys[layer][0, :length], shared.values[layer][0, :length], window)
-            own = torch.lerp(own, begun, torch.sigmoid(begun_weight - own_weight)[..., None])  # softmax over both parts
-        return own.to(qkv.dtype).flatten(1)
-
-    def _own(self, query: Tensor, keys: Tensor, values: Tensor, window: int | None) -> tuple[Tensor, Tensor]:
-        """Attention to the rows' own tokens: fp32 (T, heads, head_dim), and its logsumexp (T, heads)."""
-        sequences, longest, head_dim = *self.ages.shape[:2], query.shape[-1]
-        group = self.heads // self.kv_heads
-        padded = query.new_zeros(sequences, longest, self.heads, head_dim)
-        padded[self.sequence_of, self.index_of] = query
-        padded = padded.view(sequences, longest, self.kv_heads, group, head_dim).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        key, value = (cached[self.rows, : self.reach].transpose(1, 2) for cached in (keys, values))
-        scores = self._scores(padded, key.transpose(-1, -2)).view(sequences, self.kv_heads, group, longest, self.reach)
-        scores.masked_fill_(_is_hidden(self.ages, window)[:, None, None], -torch.inf)
-        weight = scores.logsumexp(-1)
-        mixed = (scores.softmax(-1).to(value.dtype).flatten(2, 3) @ value).view(*weight.shape, head_dim)
-        mixed, weight = mixed.permute(0, 3, 1, 2, 4).flatten(2, 3), weight.permute(0, 3, 1, 2).flatten(2, 3)
-        return mixed[self.sequence_of, self.index_of].float(), weight[self.sequence_of, self.index_of]
-
-    def _shared(self, query: Tensor, keys: Tensor, values: Tensor, window: int | None) -> tuple[Tensor, Tensor]:
-        """Attention of every token to the shared beginning: fp32 (T, heads, head_dim), and its logsumexp (T, heads): −∞ if it sees none."""
-        key, value = keys.permute(1, 2, 0), values.transpose(0, 1)  # (kv heads, head_dim, length), (kv heads, length, head_dim)
-        mixed, weight = [], []
-        rows = max(1, _SCORES_LIMIT // (self.heads * key.shape[-1]))
-        for part, slots in zip(query.split(rows), self.slot_of.split(rows), strict=True):
-            grouped = part.view(len(part), self.kv_heads, -1, part.shape[-1]).transpose(0, 1).flatten(1, 2)
-            scores = self._scores(grouped, key)
-            if window is not None:
-                ages = slots[:, None] + len(keys) - torch.arange(len(keys))
-                hidden = _is_hidden(ages, window).repeat_interleave(self.heads // self.kv_heads, dim=0)
-                scores.masked_fill_(hidden, -torch.inf)
-            weight.append(scores.logsumexp(-1).view(self.kv_heads, len(part), -1).transpose(0, 1).flatten(1))
-            output = scores.softmax(-1).nan_to_num_().to(value.dtype) @ value  # a row that sees nothing has weight 0
-            mixed.append(output.view(self.kv_heads, len(part), -1, part.shape[-1]).transpose(0, 1).flatten(1, 2).float())
-        return torch.cat(mixed), torch.cat(weight)
-
-    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
-        scores = (query @ key).float().mul_(self.scale)
-        return scores if self.softcap is None else scores.div_(self.softcap).tanh_().mul_(self.softcap)
-
-
-def _is_hidden(ages: Tensor, window: int | None) -> Tensor:
-    """Which keys a query does not see: the later ones, and those that have left its window."""
-    return ages < 0 if window is None else (ages < 0) | (ages >= window)
+        hidden = self._decoder.run(torch.tensor(tokens, dtype=torch.int32), (slots + begin).int(), attend)
+        for row in rows:
+            self.lengths[row] += 1
+        return hidden

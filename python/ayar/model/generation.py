@@ -29,7 +29,7 @@ def greedy(decoder: Decoder, prompts: Sequence[Sequence[int]], max_new_tokens: i
         running = [row for row, _ in running if cache.lengths[row] < cache.capacity and len(answers[row]) < max_new_tokens]
         if not running:
             break
-        hidden = cache.extend([answers[row][-1:] for row in running], running)
+        hidden = cache.extend([answers[row][-1] for row in running], running)
     return answers
 
 
@@ -43,7 +43,7 @@ def stream(decoder: Decoder, prompt: Sequence[int], max_new_tokens: int, stop_id
         yield token
         if cache.lengths[0] == cache.capacity:
             return
-        hidden = cache.extend([[token]], [0])
+        hidden = cache.extend([token], [0])
 
 
 def choose(decoder: Decoder, prompts: Sequence[Sequence[int]], choices: Sequence[Sequence[int]]) -> list[int]:
@@ -68,7 +68,7 @@ def choose(decoder: Decoder, prompts: Sequence[Sequence[int]], choices: Sequence
         going_on = [index for index, row in enumerate(running) if nodes[row].only is None]
         running, tokens = [running[index] for index in going_on], [tokens[index] for index in going_on]
         if running:
-            hidden = cache.extend([[token] for token in tokens], running)
+            hidden = cache.extend(tokens, running)
     return [node.only for node in nodes if node.only is not None]
 
 
@@ -119,18 +119,18 @@ def _read(decoder: Decoder, prompts: Sequence[Sequence[int]], more: int) -> tupl
         raise ModelError("A prompt is empty: there is no token to go on from.")
     if longest > context:
         raise ModelError(f"A prompt of {longest} tokens is longer than the model's context of {context}.")
-    begin = _common_length(prompts, shortest - 1) if len(prompts) > 1 else 0
-    shared = None
-    if begin:
-        shared = KeyValueCache(decoder, 1, begin)
-        shared.extend([prompts[0][:begin]], [0])
-    cache = KeyValueCache(decoder, len(prompts), min(longest + more, context) - begin, shared)
-    return cache, cache.extend([prompt[begin:] for prompt in prompts], range(len(prompts)))
+    begin = common_length(prompts) if len(prompts) > 1 else 0
+    cache = KeyValueCache(decoder, len(prompts), min(longest + more, context) - begin, begin)
+    return cache, cache.read(prompts)
 
 
-def _common_length(prompts: Sequence[Sequence[int]], limit: int) -> int:
+def common_length(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, and have at least one more."""
+    if not prompts:
+        return 0
     first, last = min(map(list, prompts)), max(map(list, prompts))  # what the extremes share, all share
-    return next((index for index in range(limit) if first[index] != last[index]), limit)
+    limit = min(len(prompt) for prompt in prompts) - 1
+    return next((index for index in range(limit) if first[index] != last[index]), max(limit, 0))
 
 
 @torch.no_grad()

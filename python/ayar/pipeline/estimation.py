@@ -3,7 +3,7 @@
 from ayar.pipeline.events import Progress, silent
 from ayar.pipeline.plan import Plan, plan_of
 from ayar.pipeline.preparation import PreparedRows, prepared_in_memory
-from ayar.pipeline.training import batch_source, tokenized
+from ayar.pipeline.training import packer_of, tokenized
 from ayar.recipe import Recipe
 
 
@@ -12,11 +12,11 @@ def estimate(recipe: Recipe, progress: Progress = silent) -> Plan:
     model, made = prepared_in_memory(recipe, progress)
     rows = PreparedRows(recipe.output, made.train, made.test, made.report)
     examples = tokenized(recipe, model, made.train)
-    batches = batch_source(recipe, examples)
+    batches = packer_of(recipe, examples)
     packs = [batches(epoch) for epoch in range(recipe.train.epochs)]
     steps = sum(-(-len(batches) // recipe.train.grad_accumulation_steps) for batches in packs)
     tokens = sum(len(batch.input_ids) for batches in packs for batch in batches)
     limit = recipe.train.max_steps
     if limit is not None and limit < steps:
         steps, tokens = limit, round(tokens * limit / steps)
-    return plan_of(recipe, model, packs[0], rows, steps, tokens)
+    return plan_of(recipe, model, packs[0], batches.max_tokens, rows, steps, tokens)

@@ -29,7 +29,7 @@ class Plan:
     """What a run is about to do. seconds and memory are estimates.
 
     tokens: of the rows of one epoch. computed_tokens: of these, shared beginnings counted once a batch; none is padding.
-    fill: how full the batches are, of ``train.tokens_per_batch``.
+    fill: how full the batches are, of the most that one may hold.
     """
 
     rows_train: int
@@ -122,8 +122,16 @@ def training_seconds(
     return flops / (measured_flops_per_second(config, lora, dtype) * _PRODUCTS_SHARE)
 
 
-def plan_of(recipe: Recipe, model: BaseModel, epoch: Sequence[Batch], rows: PreparedRows, total_steps: int, all_tokens: int) -> Plan:
-    """epoch: the first one's batches. total_steps, all_tokens: computed in all epochs, as the loop will run them."""
+def plan_of(
+    recipe: Recipe,
+    model: BaseModel,
+    epoch: Sequence[Batch],
+    max_tokens: int,
+    rows: PreparedRows,
+    total_steps: int,
+    all_tokens: int,
+) -> Plan:
+    """epoch: the first one's batches, each of ``max_tokens`` at most. total_steps, all_tokens: computed in all epochs, as the loop will run them."""
     dtype = getattr(torch, recipe.train.dtype)
     computed, trained = sum(len(batch.input_ids) for batch in epoch), sum(labelled_tokens(batch) for batch in epoch)
     # Twice what a token attends to, on average: the length of the sequence where all are of one length.
@@ -136,7 +144,7 @@ def plan_of(recipe: Recipe, model: BaseModel, epoch: Sequence[Batch], rows: Prep
         tokens=sum(batch.row_tokens for batch in epoch),
         computed_tokens=computed,
         trained_tokens=trained,
-        fill=computed / len(epoch) / recipe.train.tokens_per_batch,
+        fill=computed / len(epoch) / max_tokens,
         steps=total_steps,
         tokens_per_step=round(all_tokens / max(total_steps, 1)),
         trainable_parameters=trainable_parameters(model.config, recipe.lora),

@@ -1,14 +1,13 @@
 """Trains the adapter on the prepared rows. An interrupted run of the same recipe goes on from its last checkpoint by itself."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from ayar.data.pack import Batch, Examples, pack, split_long, tokenize
+from ayar.data.pack import Examples, Packer, pack, packer, split_long, tokenize
 from ayar.data.prefix_tree import shared_prefixes
 from ayar.errors import TrainingError
 from ayar.model.decoder import Decoder
@@ -47,15 +46,15 @@ def train(recipe: Recipe, resume: bool | None = None, progress: Progress = silen
     training, testing = (tokenized(recipe, model, table) for table in (rows.train, rows.test))
     decoder = Decoder.load(model.folder, recipe.lora, dtype, recipe.seed)
 
-    # The plan, the run's identity and the loop ask for the same epochs one after the other.
-    batches = lru_cache(maxsize=2)(batch_source(recipe, training))
+    make_batches = packer_of(recipe, training)
+    batches = lru_cache(maxsize=2)(make_batches)  # the plan, the run's identity and the loop ask for the same epochs one after the other
     planned = steps.make_plan(batches, recipe.train, decoder)
-    progress(plan_of(recipe, model, batches(0), rows, planned.total_steps, planned.tokens))
+    progress(plan_of(recipe, model, batches(0), make_batches.max_tokens, rows, planned.total_steps, planned.tokens))
     adapter_bytes = 4 * decoder.trainable_parameters().count()
     folder.check_writable(adapter_bytes * (3 * (recipe.train.keep_checkpoints + 1) + 1) + 2**24)
     write_text(folder.recipe, recipe.as_yaml())
     goes_on = _goes_on(folder, planned, progress) if resume is None else resume
-    evaluation = batch_source(recipe, testing)(0)
+    evaluation = pack(testing, recipe.train.tokens_per_batch, recipe.seed, 0, shared_prefixes(testing.input_ids, testing.offsets))
     done = train_adapter(decoder, batches, recipe.train, folder.root, evaluation, progress, goes_on)
     losses = _losses(folder.metrics)
     tenth = max(1, len(losses) // 10)
@@ -78,10 +77,8 @@ def tokenized(recipe: Recipe, model: BaseModel, rows: object) -> Examples:
     return split_long(examples, limit) if recipe.format.too_long == "split" else examples
 
 
-def batch_source(recipe: Recipe, examples: Examples) -> Callable[[int], list[Batch]]:
-    """Epoch → its batches."""
-    tree = shared_prefixes(examples.input_ids, examples.offsets) if recipe.train.share_prefixes else None
-    return lambda epoch: pack(examples, recipe.train.tokens_per_batch, recipe.seed, epoch, tree)
+def packer_of(recipe: Recipe, examples: Examples) -> Packer:
+    return packer(examples, recipe.train.tokens_per_batch, recipe.seed, recipe.train.share_prefixes)
 
 
 def _goes_on(folder: RunFolder, planned: steps.Plan, progress: Progress) -> bool:

@@ -116,20 +116,22 @@ class Inspector {
 class Work {
  public:
   Work(std::string_view text, std::string& out, CleanDetails& details) : text_(text), out_(out), details_(details) {
+    details_.characters.fill(0);
+    details_.doubtful.fill(0);
     if (details_.edits != nullptr) details_.edits->clear();
   }
 
   template <class Operator>
   void apply(CleanOperator op, const Operator& change) {
     Tally tally{0, details_.edits != nullptr ? &step_ : nullptr, 0};
-    const bool is_changed = change(text_, spare_, tally);
+    const bool is_changed = change(text_, details_.spare, tally);
     details_.doubtful[op] = static_cast<int64_t>(tally.doubtful);
     if (!is_changed) return;
     touched_ |= 1u << op;
     ++changes_;
     details_.characters[op] += static_cast<int64_t>(tally.characters);
     if (details_.edits != nullptr) *details_.edits = compose(*details_.edits, step_);
-    out_.swap(spare_);
+    out_.swap(details_.spare);
     text_ = out_;
   }
 
@@ -141,7 +143,6 @@ class Work {
   std::string_view text_;
   std::string& out_;
   CleanDetails& details_;
-  std::string spare_;
   Edits step_;
   CleanMask touched_ = 0;
   size_t changes_ = 0;
@@ -152,8 +153,10 @@ void run_chain(Work& work, CleanMask operators) {
     if (has(operators, op)) work.apply(op, change);
   };
   run(kTags, strip_tags);
-  run(kEntities,
-      [&](std::string_view text, std::string& out, Tally& tally) { return decode_entities(text, has(operators, kInvisible), out, tally); });
+  run(kEntities, [&](std::string_view text, std::string& out, Tally& tally) {
+    if (!has(operators, kTags) && holds_tags(text)) return false;  // HTML that is to stay HTML
+    return decode_entities(text, has(operators, kInvisible), out, tally);
+  });
   run(kMojibake, repair_mojibake);
   run(kTurkishPage, repair_turkish_page);
   run(kInvisible, drop_invisible);
@@ -253,13 +256,13 @@ void clean_piece(const TextBatch& texts, int64_t first, int64_t last, CleanMask 
                  Piece& piece) {
   std::string cleaned;
   Edits edits;
+  CleanDetails details;
+  if (wants_edits) details.edits = &edits;
   int64_t copied = first;  // rows before it are in piece.bytes
   for (int64_t row = first; row < last; ++row) {
     const std::string_view text = texts[row];
     offsets[row + 1] = static_cast<int64_t>(text.size());
     if (!needs_cleaning(text, operators)) continue;
-    CleanDetails details;
-    if (wants_edits) details.edits = &edits;
     const CleanMask touched = clean(text, operators, cleaned, details);
     for (int op = 0; op < kCleanOperators; ++op) piece.doubtful[op] += details.doubtful[op];
     if (touched == 0) continue;

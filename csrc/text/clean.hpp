@@ -53,11 +53,12 @@ using CleanMask = uint32_t;
 // Whether any of the operators could change the text: one vectorised look at it, never wrong when it says no.
 bool needs_cleaning(std::string_view text, CleanMask operators);
 
-// How many characters each operator changed, and on demand where.
+// How many characters each operator changed, and on demand where. One object may serve many texts, to keep its buffers.
 struct CleanDetails {
   std::array<int64_t, kCleanOperators> characters{};
   std::array<int64_t, kCleanOperators> doubtful{};  // may be wrong, and were left alone
   Edits* edits = nullptr;                           // from the text to what it became
+  std::string spare;                                // while operators work
 };
 
 // Runs the chain until nothing changes, so that clean(clean(x)) = clean(x). (Hostile text of more than 4 kB, in which every repair brings

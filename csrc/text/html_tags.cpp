@@ -204,6 +204,16 @@ bool strip_tags(std::string_view text, std::string& out, Tally& tally) {
   return rewrite.finish();
 }
 
+bool holds_tags(std::string_view text) {
+  size_t open = text.find('<');
+  if (open == std::string_view::npos) return false;
+  Tags tags(text);
+  for (; open != std::string_view::npos; open = text.find('<', open + 1)) {
+    if (tags.at(open).end != 0) return true;
+  }
+  return false;
+}
+
 bool separate_tags(std::string_view text, std::string& out, Tally& tally) {
   size_t open = text.find('<');
   if (open == std::string_view::npos) return false;

@@ -13,6 +13,8 @@ namespace ayar {
 // Removes tags, in linear time. Returns false where there is none.
 bool strip_tags(std::string_view text, std::string& out, Tally& tally);
 
+bool holds_tags(std::string_view text);
+
 // Puts a space behind the `<` of whatever reads as a tag now: an escaped `&lt;b&gt;` was text, so it is written `< b>` and never stripped.
 bool separate_tags(std::string_view text, std::string& out, Tally& tally);
 

@@ -68,9 +68,9 @@ bool may_end_in(char32_t lead, std::u32string_view word) {
   if (lead == 0xC4) return is_one_of(word, {U"D", U"H", U"N", U"F", U"L", U"KL", U"TR", U"KN", U"BL", U"SP", U"NÄH", U"NÄ", U"SLAGTR"});
   if (lead != 0xC5) return false;
   if (std::u32string_view(U"FGHNPRVXÅ").find(word.back()) != std::u32string_view::npos) return true;
-  return is_one_of(word, {U"S",   U"D",    U"M",    U"T",    U"L",    U"OCKS",  U"ALLTS",     U"LIKAS",     U"ASS",     U"JASS", U"DÅS",
-                          U"JOD", U"JAD",  U"HEJD", U"NEJD", U"OJD",  U"ÄND",   U"END",       U"FÖRM",      U"SM",      U"BL",   U"HALL",
-                          U"VAD", U"VADD", U"UME",  U"LULE", U"PITE", U"TORNE", U"ÖVERTORNE", U"SKELLEFTE", U"SOLLEFTE"}) ||
+  return is_one_of(word, {U"S",    U"D",   U"M",    U"T",    U"L",    U"OCKS", U"ALLTS", U"LIKAS",     U"ASS",       U"JASS",    U"DÅS",
+                          U"JAS",  U"JOD", U"JAD",  U"HEJD", U"NEJD", U"OJD",  U"ÄND",   U"END",       U"FÖRM",      U"SM",      U"BL",
+                          U"HALL", U"VAD", U"VADD", U"UME",  U"LULE", U"PITE", U"TORNE", U"ÖVERTORNE", U"SKELLEFTE", U"SOLLEFTE"}) ||
          ends_with_one_of(word, {U"ST", U"SL"});
 }
 
@@ -88,7 +88,8 @@ Verdict judge_latin(char32_t c, char32_t lead, std::u32string_view continuation,
   const bool is_everyday = c <= 0x17F;  // Latin-1 and Latin Extended-A: two bytes, a lead of Ã Ä Å
   if (kind == Kind::lower) {
     if (before == Kind::upper && before2 == Kind::upper) return Verdict::reject;  // ÉTÉ° is not ÉTɰ, nor MAÇÃ» MAÇû
-    if (after == Kind::upper) return Verdict::weak;
+    // A sign between two letters of a word in capitals: LÃ³PEZ, as if its letter had been left small.
+    if (after == Kind::upper) return before == Kind::upper && !is_letter(kind_of(continuation.back())) ? Verdict::likely : Verdict::weak;
     if (has_control || after == Kind::lower) return Verdict::strong;
     if (before == Kind::lower) return is_everyday || (c >= 0x218 && c <= 0x21B) ? Verdict::strong : Verdict::weak;
     if (around.word.empty() || may_end_in(lead, around.word)) return Verdict::weak;  // FÃ³ and Å• may be a letter and a sign
@@ -111,31 +112,6 @@ Verdict judge_latin(char32_t c, char32_t lead, std::u32string_view continuation,
   return !closes_capitals(continuation.back()) ? Verdict::likely : Verdict::reject;
 }
 
-Verdict judge_other_script(char32_t c, const Neighbours& around) {
-  const Script script = script_of(c);
-  if (script == Script::none) return Verdict::reject;
-  bool has_company = false;
-  for (const char32_t neighbour : {around.before, around.after}) {
-    if (!is_letter(kind_of(neighbour))) continue;
-    if (script_of(neighbour) != script) return Verdict::reject;  // never a word of two scripts
-    has_company = true;
-  }
-  return has_company ? Verdict::strong : Verdict::weak;
-}
-
-Verdict judge_symbol(char32_t c, std::u32string_view continuation, const Neighbours& around) {
-  if (continuation.size() > 2) return Verdict::strong;
-  if (continuation.size() == 2) {
-    if (std::all_of(continuation.begin(), continuation.end(), closes_a_word)) return Verdict::weak;  // hâlâ…” is no fraction
-    const bool is_sure = !is_letter(kind_of(around.before)) || is_common_punctuation(c) || is_c1_control(continuation[0]) ||
-                         opens_something(continuation[1]) || (c >= 0x3000 && c < 0x3040) || (c >= 0xFF00 && c < 0xFF66);
-    return is_sure ? Verdict::strong : Verdict::weak;  // nor hâlâ•• a box
-  }
-  if (is_c1_control(continuation[0])) return Verdict::strong;
-  if (c > 0xBF) return Verdict::reject;
-  return kind_of(around.before) == Kind::upper ? Verdict::weak : Verdict::strong;  // HÂLÂ° against 25Â°
-}
-
 // A character that somebody may have written: no letter of a dead script, no phonetic sign, nothing unassigned.
 bool is_everyday_character(char32_t c) {
   if (c >= 0xA0 && c <= 0x24F) return c < 0x180 || is_european_latin(c);
@@ -144,6 +120,37 @@ bool is_everyday_character(char32_t c) {
          (c >= 0x1EA0 && c <= 0x1EF9) || (c >= 0x2010 && c <= 0x205E) || (c >= 0x20A0 && c <= 0x20BF) || c == 0x2116 || c == 0x2122 ||
          (c >= 0x2190 && c <= 0x27BF) || (c >= 0x3000 && c <= 0x30FF) || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3) ||
          (c >= 0xFB01 && c <= 0xFB02) || (c >= 0x1F300 && c <= 0x1FAFF) || c == 0xFE0F || c == 0xFEFF || c == 0xFFFD;
+}
+
+Verdict judge_other_script(char32_t c, std::u32string_view continuation, const Neighbours& around) {
+  const Script script = script_of(c);
+  if (script == Script::none) return Verdict::reject;
+  bool has_company = false;
+  for (const char32_t neighbour : {around.before, around.after}) {
+    if (!is_letter(kind_of(neighbour))) continue;
+    if (script_of(neighbour) != script) return Verdict::reject;  // never a word of two scripts
+    has_company = true;
+  }
+  // A letter by itself: its misread form must be nobody's.
+  const bool has_control = std::any_of(continuation.begin(), continuation.end(), is_c1_control);
+  const bool is_closed = std::all_of(continuation.begin(), continuation.end(), closes_a_word);
+  const bool is_sure = has_control || (continuation.size() > 1 && !is_closed && continuation[0] != continuation[1]);
+  return has_company || (is_sure && is_everyday_character(c)) ? Verdict::strong : Verdict::weak;
+}
+
+Verdict judge_symbol(char32_t c, std::u32string_view continuation, const Neighbours& around) {
+  if (continuation.size() > 2) return Verdict::strong;
+  if (continuation.size() == 2) {
+    if (std::all_of(continuation.begin(), continuation.end(), closes_a_word)) return Verdict::weak;  // hâlâ…” is no fraction
+    const bool is_sure = !is_letter(kind_of(around.before)) || is_common_punctuation(c) || is_c1_control(continuation[0]) ||
+                         (c >= 0x2190 && c < 0x27C0 && continuation[0] != continuation[1] && opens_something(continuation[1])) ||
+                         (c >= 0x3000 && c < 0x3040) || (c >= 0xFF00 && c < 0xFF66);
+    return is_sure ? Verdict::strong : Verdict::weak;  // nor hâlâ•• a box
+  }
+  if (is_c1_control(continuation[0])) return Verdict::strong;
+  if (c > 0xBF) return Verdict::reject;
+  if (around.before == 0 && around.after == 0) return Verdict::weak;               // Â and a sign are all there is
+  return kind_of(around.before) == Kind::upper ? Verdict::weak : Verdict::strong;  // HÂLÂ° against 25Â°
 }
 
 bool is_word_sign(char32_t c) {  // what stands inside a word of clean text
@@ -170,10 +177,11 @@ Verdict judge_western(char32_t c, char32_t lead, std::u32string_view continuatio
   const Kind kind = kind_of(c);
   if (kind == Kind::unassigned || is_c1_control(c)) return Verdict::reject;
   if (kind == Kind::mark && c != 0xFE0F) {
+    if (c >= 0x300 && c < 0x370) return kind_of(around.before) == Kind::lower ? Verdict::strong : Verdict::reject;  // uÌˆ: ü
     return script_of(around.before) == script_of(c) && script_of(c) != Script::none ? Verdict::strong : Verdict::reject;
   }
   if (!is_letter(kind) || c < 0xC0) return judge_symbol(c, continuation, around);
-  return script_of(c) == Script::latin ? judge_latin(c, lead, continuation, around) : judge_other_script(c, around);
+  return script_of(c) == Script::latin ? judge_latin(c, lead, continuation, around) : judge_other_script(c, continuation, around);
 }
 
 Verdict judge_other_page(char32_t c, char32_t lead, std::u32string_view continuation, const Neighbours& around) {
@@ -197,7 +205,10 @@ Verdict judge_other_page(char32_t c, char32_t lead, std::u32string_view continua
     const bool is_in_word = script == Script::latin && (is_letter(before) || is_letter(after)) && !is_formula;
     return is_in_word || continuation.size() > 1 || (script != Script::latin && script != Script::none) ? Verdict::strong : Verdict::weak;
   }
-  if (!is_letter(kind) && c < 0xC0 && before == Kind::upper) return Verdict::weak;
+  if (is_letter(kind) && script != Script::latin && !is_letter(before) && !is_letter(after)) return Verdict::weak;  // alone in its script
+  if (lead == 0x192 && !is_letter(before)) return Verdict::weak;                                                    // ƒ and a word
+  if (c < 0xC0 && is_letter(kind_of(continuation[0]))) return Verdict::weak;                                        // Âş is no sign
+  if (!is_letter(kind) && is_letter(before) && !is_common_punctuation(c) && (c >= 0xC0 || before == Kind::upper)) return Verdict::weak;
   char32_t left = lead;
   bool is_clash = is_letter(before) && script == Script::latin && clashes(around.before, lead, continuation[0]);
   for (size_t i = 0; i < continuation.size(); ++i) {

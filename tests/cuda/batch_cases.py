@@ -8,7 +8,7 @@ import pyarrow as pa
 from ayar.text.cleaning import CleanOptions, clean_batch
 from tests.cuda.cases import Case
 
-ONLY_INVISIBLE = CleanOptions(tags=False, entities=False, mojibake=False, nfc=False, quotes=False, white_space=False)
+ONLY_INVISIBLE = CleanOptions(tags=False, entities=False, mojibake=False, turkish_page=False, nfc=False, white_space=False)
 
 
 def pack_cases() -> list[Case]:

@@ -1,5 +1,7 @@
 """Lines that many texts share go; what a person writes stays, and doing it again changes nothing."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from ayar.data.boilerplate import drop_boilerplate
@@ -7,8 +9,8 @@ from ayar.data.boilerplate import drop_boilerplate
 FOOTER = "This message is meant for its receiver only."
 
 
-def dropped(texts: list[str | None], least_rows: int) -> list[str | None]:
-    column = pa.array(texts, pa.string())
+def dropped(texts: Sequence[str | None], least_rows: int) -> list[str | None]:
+    column = pa.array(list(texts), pa.string())
     shortened, changed = drop_boilerplate(column, least_rows)
     again, nothing = drop_boilerplate(shortened, least_rows)
     assert again.equals(shortened)

@@ -121,6 +121,7 @@ def test_an_escaped_tag_is_text_and_stays() -> None:
     assert cleaned("&lt;b&gt; is bold, 1 &lt; 2, &lt;ad@x.com&gt;", "tags", "entities") == "< b> is bold, 1 < 2, <ad@x.com>"
     assert cleaned("<<b>i>x", "tags") == "< i>x"
     assert cleaned("&lt;b&gt;", "entities") == "<b>"
+    assert cleaned("<em>1 &lt; 2</em>", "entities") == "<em>1 &lt; 2</em>"
 
 
 def test_nfc_equals_unicodedata_on_every_code_point() -> None:

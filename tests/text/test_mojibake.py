@@ -68,7 +68,7 @@ def test_frequent_turkish_words() -> None:
 
 @pytest.mark.parametrize(
     ("language", "share"),
-    [("de", 0.997), ("fr", 0.996), ("es", 0.996), ("hu", 0.995), ("sv", 0.99), ("pl", 0.999), ("cs", 0.995), ("ro", 0.998)],
+    [("de", 0.997), ("fr", 0.996), ("es", 0.996), ("hu", 0.995), ("sv", 0.99), ("pl", 0.999), ("cs", 0.992), ("ro", 0.998)],
 )
 def test_frequent_words_of_other_languages(language: str, share: float) -> None:
     words = [word for word in top_n_list(language, 5_000) if not word.isascii()]
@@ -102,6 +102,7 @@ def test_frequent_words_of_other_languages(language: str, share: float) -> None:
         ("─îe┼ítina, Viß╗çt", "Čeština, Việt"),
         ("SaeimƒÅ ievƒìlƒìtƒÅs", "Saeimā ievēlētās"),
         ("OÃ™ ET QUAND", "OÙ ET QUAND"),
+        ("(à¸‡'âŒ£')à¸‡ (ã\x83\x84) uÌˆnicode LÃ³PEZ", "(ง'⌣')ง (ツ) u\u0308nicode LóPEZ"),
     ],
 )
 def test_known_repairs(text: str, want: str) -> None:

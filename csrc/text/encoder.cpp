@@ -39,9 +39,9 @@ bool is_ascii_white(uint8_t byte) {
 
 }  // namespace
 
-Encoder::Encoder(const Tokenizer& tokenizer, size_t text_bytes)
+Encoder::Encoder(const Tokenizer& tokenizer)
     : tokenizer_(tokenizer),
-      cache_(tokenizer.seed_slots(), text_bytes),
+      cache_(tokenizer.seed_slots()),
       ends_(BlockSplitter::kEnds),
       keys_(BlockSplitter::kEnds),
       hashes_(BlockSplitter::kEnds) {}

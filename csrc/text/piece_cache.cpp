@@ -48,8 +48,10 @@ PieceSlots::~PieceSlots() {
   if (slots_ != nullptr) ::operator delete(slots_, std::align_val_t{bytes >= size_t{2} << 20 ? size_t{2} << 20 : 64});
 }
 
-PieceCache::PieceCache(std::span<const PieceSlot> seeds, size_t text_bytes)
-    : slots_(std::clamp(std::bit_ceil(text_bytes / 64), kMinSlots, kMaxSlots / 4)), seeds_(seeds) {}
+void PieceCache::expect(size_t text_bytes) {
+  const size_t wanted = std::bit_ceil(std::min(text_bytes / 64, kMaxSlots / 4));
+  if (wanted > slots_.size()) grow(wanted);
+}
 
 size_t PieceCache::find_seed(PieceKey key, uint64_t hash, uint32_t* ids) {
   ++seed_lookups_;
@@ -63,7 +65,7 @@ size_t PieceCache::find_seed(PieceKey key, uint64_t hash, uint32_t* ids) {
 
 void PieceCache::insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count) {
   if (count > kShortIds && long_ids_.size() > kMaxLongIds) grow_long();
-  if (2 * ++filled_ > slots_.size() && slots_.size() < kMaxSlots) grow();
+  if (2 * ++filled_ > slots_.size() && slots_.size() < kMaxSlots) grow(2 * slots_.size());
   if (count <= kShortIds) return place(PieceSlot::of(key, ids, count), hash);
   place({key.low, key.high, {kMany << 28, static_cast<uint32_t>(long_ids_.size()), static_cast<uint32_t>(count), generation_}}, hash);
   long_ids_.insert(long_ids_.end(), ids, ids + count);
@@ -82,8 +84,8 @@ void PieceCache::place(const PieceSlot& slot, uint64_t hash) {
   if (!place_piece(slots_.data(), slots_.size(), slot, hash)) slots_.data()[PieceBucket::first(hash, slots_.size()) + 1] = slot;
 }
 
-void PieceCache::grow() {
-  PieceSlots old(2 * slots_.size());
+void PieceCache::grow(size_t size) {
+  PieceSlots old(size);
   std::swap(old, slots_);
   for (const PieceSlot& slot : std::span(old.data(), old.size())) {
     if (slot.high != 0) place(slot, PieceKey{slot.low, slot.high}.hash());

@@ -114,8 +114,10 @@ class PieceSlots {
 
 class PieceCache {
  public:
-  // Sized for a text of so many bytes; it grows where that was too small.
-  PieceCache(std::span<const PieceSlot> seeds, size_t text_bytes);
+  explicit PieceCache(std::span<const PieceSlot> seeds) : slots_(kMinSlots), seeds_(seeds) {}
+
+  // Room for the pieces of a text of so many bytes, at once and not in many small steps; it grows where that was too little.
+  void expect(size_t text_bytes);
 
   void prefetch(uint64_t hash) const { __builtin_prefetch(slots_.data() + PieceBucket::first(hash, slots_.size())); }
   void prefetch_seed(PieceKey key, uint64_t hash) const {
@@ -159,7 +161,7 @@ class PieceCache {
   size_t find_seed(PieceKey key, uint64_t hash, uint32_t* ids);
   size_t find_many(uint32_t* ids) const;
   void place(const PieceSlot& slot, uint64_t hash);
-  void grow();
+  void grow(size_t size);
   void grow_long();
 
   PieceSlots slots_;

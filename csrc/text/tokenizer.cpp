@@ -164,9 +164,9 @@ bool Tokenizer::is_sentencepiece() {
 }
 
 // Never waits for the lock: a child of fork may find it held by a thread that does not exist there.
-std::unique_ptr<Encoder> Tokenizer::take_encoder(size_t text_bytes) const {
+std::unique_ptr<Encoder> Tokenizer::take_encoder() const {
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (!lock || idle_.empty()) return std::make_unique<Encoder>(*this, text_bytes);
+  if (!lock || idle_.empty()) return std::make_unique<Encoder>(*this);
   std::unique_ptr<Encoder> encoder = std::move(idle_.back());
   idle_.pop_back();
   return encoder;
@@ -194,7 +194,10 @@ TokenBatch Tokenizer::encode_batch(const uint8_t* data, const uint8_t* data_end,
   parallel_tasks(static_cast<int64_t>(tasks.size()), [&](int64_t index, int thread) {
     std::unique_ptr<Encoder>& encoder = encoders[static_cast<size_t>(thread)];
     try {
-      if (encoder == nullptr) encoder = take_encoder(static_cast<size_t>(offsets[rows] - offsets[0]) / static_cast<size_t>(threads));
+      if (encoder == nullptr) {
+        encoder = take_encoder();
+        encoder->expect(static_cast<size_t>(offsets[rows] - offsets[0]) / static_cast<size_t>(threads));
+      }
       Task& task = tasks[static_cast<size_t>(index)];
       task.thread = thread;
       task.begin = encoder->count();

@@ -110,7 +110,7 @@ class Tokenizer {
  private:
   Plan choose_plan();
   bool is_sentencepiece();
-  std::unique_ptr<Encoder> take_encoder(size_t text_bytes) const;
+  std::unique_ptr<Encoder> take_encoder() const;
   void give_back(std::unique_ptr<Encoder> encoder) const;
 
   std::shared_ptr<const CompiledImage> image_;

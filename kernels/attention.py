@@ -39,14 +39,14 @@ def query_shape(chip: Chip, head_dim: int, element_size: int) -> Shape:
     """Of the gradient of the queries."""
     if element_size > 2 or head_dim > 128:
         return Shape(32, 32, 4, 1)
-    return Shape(64, 64, 4 if head_dim <= 64 else 8, 2 if chip.shared_bytes > (99 << 10) or head_dim <= 64 else 1)
+    return Shape(64, 64, 8, 2 if chip.shared_bytes > (99 << 10) or head_dim <= 64 else 1)
 
 
 def key_shape(chip: Chip, head_dim: int, element_size: int) -> Shape:
     """Of the gradients of keys and values, which are two accumulators: half as many queries as keys."""
     if element_size > 2 or head_dim > 128:
         return Shape(32, 32, 4, 1)
-    return Shape(32, 32, 4, 1) if head_dim <= 64 else Shape(32, 64, 8, 2)
+    return Shape(32, 32, 4, 1) if head_dim <= 64 else Shape(32, 64, 8, 1)
 
 
 class Blocks(NamedTuple):

@@ -201,7 +201,7 @@ def launch_down_projection(x: Any, lora_A: Any, u: Any, seed: int = 0, dropout: 
     rank = lora_A.shape[0]
     down_projection[(triton.cdiv(rows, 64),)](
         x, lora_A, u, rows, depth, rank, x.stride(0), lora_A.stride(0), u.stride(0), seed, 1 - dropout,
-        RANK=padded_rank(rank), HAS_DROPOUT=dropout > 0, BLOCK_M=64, BLOCK_K=64, num_warps=4, num_stages=3 if padded_rank(rank) <= 64 else 2,
+        RANK=padded_rank(rank), HAS_DROPOUT=dropout > 0, BLOCK_M=64, BLOCK_K=32, num_warps=4, num_stages=3,
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ import pyarrow as pa
 from ayar.text.cleaning import CleanOptions, clean_batch
 from tests.cuda.cases import Case
 
-ONLY_INVISIBLE = CleanOptions(tags=False, entities=False, mojibake=False, turkish_page=False, nfc=False, white_space=False)
+ONLY_INVISIBLE = CleanOptions(
+    **{name: name == "invisible" for name, field in CleanOptions.model_fields.items() if field.annotation is bool}
+)
 
 
 def pack_cases() -> list[Case]:

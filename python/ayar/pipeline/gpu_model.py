@@ -19,7 +19,8 @@ GEMM_SHARE, ATTENTION_SHARE = 0.8, 0.5
 
 @dataclass(frozen=True)
 class Gpu:
-    """Data sheet: dense bf16 TFLOP/s with fp32 sums, fp32 TFLOP/s outside the tensor cores, GB/s, GB, multiprocessors."""
+    """Data sheet: dense bf16 TFLOP/s with fp32 sums, fp32 TFLOP/s outside the tensor cores, GB/s, GB, multiprocessors, KB of shared memory
+    that a block may take."""
 
     name: str
     bf16: float
@@ -27,13 +28,14 @@ class Gpu:
     bandwidth: float
     memory: float
     multiprocessors: int
+    shared: int
 
 
 GPUS = {
-    "3060": Gpu("RTX 3060", 25.5, 12.7, 360, 12, 28),
-    "4090": Gpu("RTX 4090", 165, 82.6, 1008, 24, 128),
-    "a100": Gpu("A100-80", 312, 19.5, 2039, 80, 108),
-    "h100": Gpu("H100 SXM", 989, 67, 3350, 80, 132),
+    "3060": Gpu("RTX 3060", 25.5, 12.7, 360, 12, 28, 99),
+    "4090": Gpu("RTX 4090", 165, 82.6, 1008, 24, 128, 99),
+    "a100": Gpu("A100-80", 312, 19.5, 2039, 80, 108, 163),
+    "h100": Gpu("H100 SXM", 989, 67, 3350, 80, 132, 227),
 }
 
 
@@ -219,7 +221,7 @@ def ayar(model: Architecture, batch: Batch, rank: int, gpu: Gpu) -> Iterator[Wor
 
 def output_gradient(rows: int, outputs: int, rank: int, gpu: Gpu) -> Work:
     """v and dB in one read of dy; both are written as fp32 partial sums and read again."""
-    wide = 512 if _padded(rank) <= 16 else 256
+    wide = 512 if _padded(rank) <= 16 and gpu.shared > 99 else 256  # as kernels/lora_backward.py chooses
     column_splits = -(-outputs // wide)
     splits = _row_splits(rows, column_splits, 64, gpu)
     partial = 8 * _padded(rank) * (column_splits * rows + splits * outputs)

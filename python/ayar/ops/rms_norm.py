@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 from ayar.ops.arguments import require_floats
 
 
@@ -31,7 +31,7 @@ def rms_norm_reference(x: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        y, rstd = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1, dtype=torch.float32)
+        y, rstd = memory.empty(*x.shape, like=x), x.new_empty(*x.shape[:-1], 1, dtype=torch.float32)
         backend.kernels(x).rms_norm_forward(x.detach(), weight.detach(), eps, y, rstd)
         ctx.save_for_backward(x, weight, rstd)
         return y
@@ -43,7 +43,7 @@ class _RMSNorm(torch.autograd.Function):
         dy = dy.contiguous()
         dx = dweight = None
         if ctx.needs_input_grad[0]:
-            dx = torch.empty_like(x)
+            dx = memory.empty(*x.shape, like=x)
             backend.kernels(x).rms_norm_backward_input(dy, x, weight, rstd, dx)
         if ctx.needs_input_grad[1]:
             dweight = torch.zeros_like(weight)

@@ -105,8 +105,10 @@ class BlockProduct {
     for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
       Sweep<E> parts[kMaxFactors];
       const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
+      const NextSquares<T> next = next_squares<PANELS>(panel, sweep + 1 == sweeps ? 0 : sweep + 1);
       constexpr int ROWS = kTileRows<PANELS>;
       for (int64_t row = 0; row < y_.rows(); row += ROWS) {
+        next.bring(row, ROWS, y_.rows());
         Tile<ROWS, PANELS> tile;
         if (sweep == 0 && start_.rows() != 0) {
           begin_with_start(row, panel, tile);
@@ -136,6 +138,18 @@ class BlockProduct {
       const float* sums = start_.row<float>(at_most(row + r, y_.rows() - 1)) + (panel - panel_begin_) * kPanelCols;
       unroll<PANELS>([&](auto p) __attribute__((always_inline)) { tile.sums[r][p] = load_lanes(sums + p * kPanelCols); });
     });
+  }
+
+  // What this thread will probably turn after `panel`: the same panels at the next sweep, else those that follow.
+  template <int PANELS>
+  NextSquares<T> next_squares(int64_t panel, int64_t next_sweep) const {
+    const Factor& factor = factors_[0];
+    if (factor.stored_depth == 0) return {};
+    const int64_t first = next_sweep == 0 ? panel + PANELS : panel;
+    const int64_t begin = next_sweep * kMaxDepth, end = at_most(begin + kMaxDepth, factor.depth);
+    const int64_t count = at_most(PANELS, panel_count(factor.stored_depth) - first);
+    if (begin >= end || count <= 0) return {};
+    return squares_at(static_cast<const T*>(factor.panels), factor.stored_depth, first, count, {begin, end});
   }
 
   // Calls body(r, p, place) for each 16 partial sums of a tile that are real.

@@ -9,7 +9,7 @@
 
 namespace ayar::cpu {
 
-constexpr int64_t kMaxBlockRows = 512;
+constexpr int64_t kMaxBlockRows = 1024;
 constexpr int64_t kLeastBlockRows = 128;  // fewer rows a thread, and the threads share out the panels instead
 constexpr int64_t kRowStep = 6;           // of a full tile
 

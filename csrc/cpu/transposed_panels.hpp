@@ -12,14 +12,6 @@ namespace {
 
 constexpr int64_t kSquare = kPanelCols;  // rows and columns of one square
 
-constexpr int64_t kAhead = 4;  // squares that lie a panel apart, where no processor looks ahead by itself
-
-template <class T>
-AYAR_INLINE void prefetch_squares(const T* squares, int64_t count) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t line = 0; line < count * kSquare * kSquare / kLine; ++line) __builtin_prefetch(squares + line * kLine);
-}
-
 // groups[a][b] holds elements (2a, 2b), (2a + 1, 2b), (2a, 2b + 1), (2a + 1, 2b + 1) of a square.
 AYAR_INLINE void turn_square(const bfloat16* from, bfloat16* to) {
   uint64_t groups[64], turned[64];
@@ -47,7 +39,6 @@ void transpose_panels(const T* stored, int64_t stored_depth, int64_t panel, int6
   const int64_t steps = padded_depth(stored_depth) - panel * kSquare;
   const T* from = stored + range.begin / kSquare * panel_size(stored_depth) + panel * kSize;
   for (int64_t n = range.begin; n < range.end; n += kSquare, from += panel_size(stored_depth), to += kSize) {
-    prefetch_squares(from + kAhead * panel_size(stored_depth), n + kAhead * kSquare < range.end ? count : 0);
     const int64_t wanted = padded_depth(range.end - n) * kSquare;
     for (int64_t p = 0; p < count; ++p) {
       const T* square = from + p * kSize;
@@ -60,6 +51,30 @@ void transpose_panels(const T* stored, int64_t stored_depth, int64_t panel, int6
       for (int64_t i = 0; i < wanted && wanted < kSize; ++i) to[p * stride + i] = whole[i];
     }
   }
+}
+
+// Squares that will be turned soon, brought into the second-level cache meanwhile: they lie where no processor looks ahead by itself.
+template <class T>
+struct NextSquares {
+  const T* first = nullptr;
+  int64_t rows = 0, row_stride = 0, row_size = 0;  // of squares, in elements
+
+  // The share of one row of tiles out of `all`, which begins at row `at`; `step` rows high.
+  AYAR_INLINE void bring(int64_t at, int64_t step, int64_t all) const {
+    constexpr int64_t kLine = 64 / sizeof(T);
+    const int64_t end = rows * (at + step < all ? at + step : all) / all;
+    for (int64_t row = rows * at / all; row < end; ++row) {
+      for (int64_t i = 0; i < row_size; i += kLine) __builtin_prefetch(first + row * row_stride + i, 0, 2);
+    }
+  }
+};
+
+template <class T>
+AYAR_INLINE NextSquares<T> squares_at(const T* stored, int64_t stored_depth, int64_t panel, int64_t count, DepthRange range) {
+  constexpr int64_t kSize = kSquare * kSquare;
+  const int64_t left = padded_depth(stored_depth) * kSquare - panel * kSize;
+  return {stored + range.begin / kSquare * panel_size(stored_depth) + panel * kSize, (range.end - range.begin + kSquare - 1) / kSquare,
+          panel_size(stored_depth), count * kSize < left ? count * kSize : left};
 }
 
 }  // namespace

@@ -148,7 +148,10 @@ def run(side: str, folder: Path, threads: int, steps: int, isa: str | None = Non
     if done.returncode != 0:
         raise SystemExit(f"{side}: the process ended with {done.returncode}; its words are above")
     result = json.loads(done.stdout.splitlines()[-1])
-    print(f"{side}{' ' + isa if isa else ''}, {threads} threads: " + ", ".join(f"{name} {_short(value)}" for name, value in result.items()), flush=True)
+    print(
+        f"{side}{' ' + isa if isa else ''}, {threads} threads: " + ", ".join(f"{name} {_short(value)}" for name, value in result.items()),
+        flush=True,
+    )
     return result
 
 

@@ -127,7 +127,13 @@ def kernels_against_torch() -> dict[str, float]:
 
     ours, theirs = 0.0, 0.0
     whole, chunk = BATCH * SEQ_LEN, 192  # the head multiplies a chunk of the rows at a time
-    for rows, out_features, in_features in ((whole, 960, 576), (whole, 576, 576), (whole, 3072, 576), (whole, 576, 1536), (chunk, 49152, 576)):
+    for rows, out_features, in_features in (
+        (whole, 960, 576),
+        (whole, 576, 576),
+        (whole, 3072, 576),
+        (whole, 576, 1536),
+        (chunk, 49152, 576),
+    ):
         weight = torch.randn(out_features, in_features).bfloat16()
         packed = FrozenWeight.pack([weight]).packed
         x, dy = torch.randn(rows, in_features).bfloat16(), torch.randn(rows, out_features).bfloat16()

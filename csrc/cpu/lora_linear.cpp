@@ -81,7 +81,7 @@ void multiply_up(const View& dy, const PackedWeight& weight, ListOf<Adapter> ada
 template <class T>
 void backward_input(const View& dy, const PackedWeight& weight, ListOf<Adapter> adapters, const Masks& masks, const View& v,
                     const View& dx) {
-  const int64_t depth = weight.out_features(), ranks = v.cols();
+  const int64_t ranks = v.cols();
   const T* up = pack_up_transposed<T>(adapters);
   if (dx.rows() == 0) {
     parallel_gemm(dy.rows(), 1, [&](const GemmTask& task) { multiply_up(dy, weight, adapters, task, up, low_rank_block(v, task)); });

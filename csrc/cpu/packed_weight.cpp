@@ -16,6 +16,14 @@ AlignedBuffer panels_for(int64_t depth, int64_t cols, DType dtype) {
   return AlignedBuffer(static_cast<size_t>(panel_count(cols) * panel_size(depth) * element_bytes(dtype)));
 }
 
+// A whole panel of rows that lie in memory as the panel wants them.
+template <class T>
+void pack_rows(const T* const* rows, int64_t depth, T* panel) {
+  for (int64_t k = 0; k < padded_depth(depth); ++k) {
+    for (int64_t c = 0; c < kPanelCols; ++c) panel[index_in_panel(panel, k, c)] = k < depth ? rows[c][k] : T{};
+  }
+}
+
 float element(const View& matrix, int64_t row, int64_t col) {
   return matrix.dtype() == DType::float32 ? load(matrix.row<float>(row) + col) : load(matrix.row<bfloat16>(row) + col);
 }
@@ -43,8 +51,16 @@ PackedWeight::PackedWeight(const std::vector<View>& weights, View bias, DType dt
   panels_ = panels_for(in_features_, out_features_, dtype);
   with_dtype(dtype, [&]<class T>(T) {
     parallel_rows(panel_count(out_features_), [&](int64_t p) {
+      T* panel = static_cast<T*>(panels_.data()) + p * panel_size(in_features_);
+      const T* rows[kPanelCols] = {};
+      const int64_t cols = std::min(kPanelCols, out_features_ - p * kPanelCols);
+      for (int64_t c = 0; c < cols; ++c) rows[c] = source.row<T>(p * kPanelCols + c);
+      if (std::find(rows, rows + kPanelCols, nullptr) == rows + kPanelCols) {
+        pack_rows(rows, in_features_, panel);
+        return;
+      }
       const auto value = [&](int64_t k, int64_t c) { return source.at(p * kPanelCols + c, k); };
-      pack_panel(in_features_, out_features_ - p * kPanelCols, value, static_cast<T*>(panels_.data()) + p * panel_size(in_features_));
+      pack_panel(in_features_, cols, value, panel);
     });
   });
 }

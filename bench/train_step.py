@@ -6,6 +6,9 @@ step are compared before any figure is given. Peers: SDPA, no cache, no checkpoi
 
 Model FLOPs: 4 · P · T for the products with the P frozen matmul weights, head included (forward and dx), and 7 · S² · H · B · L for
 causal attention (2 forward, 5 backward). The adapters' own work, the norms and the optimizer are not credited.
+
+The same step is timed with narrower instruction sets forced by AYAR_ISA, each against its own peak: what a processor without bf16
+instructions (avx512), or a laptop (avx2), makes of bf16 weights with fp32 arithmetic.
 """
 
 import argparse
@@ -34,6 +37,7 @@ SMOLLM2_135M = {
     "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
 PEERS = {"peft_fp32_adapters": "fp32 adapters", "peft_bf16_adapters": "bf16 adapters", "peft_autocast": "bf16 autocast"}
+NARROWER = {"fraction_of_fp32_peak": "avx512", "fraction_of_avx2_peak": "avx2"}
 WORKER = Path(__file__).with_name("train_step_worker.py")
 
 
@@ -107,20 +111,48 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         figures["two_threads"] = alone / both
     else:
         figures["two_threads"], reasons["two_threads"] = None, "this process may use one processor only"
-    figures |= run("kernels", folder, threads, arguments.steps)
+    narrower, why_not = narrower_units(folder, threads, arguments.steps)
+    figures, reasons = figures | narrower, reasons | why_not
+    compared = [run("kernels", folder, count, arguments.steps) for count in sorted({1, threads})]
+    figures |= {name: min(result[name] for result in compared) for name in compared[0]}  # the worse of one thread and all
     figures |= run("quantized", folder, threads, arguments.steps)
     write_report(arguments.json, figures, reasons)
 
 
-def run(side: str, folder: Path, threads: int, steps: int) -> dict[str, Any]:
-    """One turn of one side in a fresh process; what it measured."""
+def narrower_units(folder: Path, threads: int, steps: int) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Fractions of the peaks of narrower instruction sets, and the speed over the peer in fp32; reasons for what does not run here."""
+    flops = model_flops(ModelConfig.from_folder(folder))
+    figures: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for name, isa in NARROWER.items():
+        if isa not in backend.available():
+            figures[name], reasons[name] = None, f"this processor has no {isa}"
+            continue
+        seconds = median(run("ayar", folder, threads, steps, isa)["step_seconds"])
+        peak = backend.peak_gflops(isa, torch.bfloat16, seconds=0.5)
+        figures |= {name: flops / seconds / peak / 1e9, f"{isa}_step_seconds": seconds, f"{isa}_peak_gflops": peak}
+    fastest = min((figures[f"{isa}_step_seconds"] for isa in NARROWER.values() if f"{isa}_step_seconds" in figures), default=None)
+    figures["peft_fp32_step_seconds"] = peer = median(run("peft_fp32", folder, threads, min(steps, 3))["step_seconds"])
+    figures["speedup_vs_peft_fp32"] = peer / fastest if fastest else None
+    if not fastest:
+        reasons["speedup_vs_peft_fp32"] = "no instruction set with fp32 arithmetic alone runs here"
+    return figures, reasons
+
+
+def run(side: str, folder: Path, threads: int, steps: int, isa: str | None = None) -> dict[str, Any]:
+    """One turn of one side in a fresh process; what it measured. isa: the instruction set that ours is held to."""
     environment = os.environ | {"AYAR_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    if isa is not None:
+        environment["AYAR_ISA"] = isa
     command = [sys.executable, str(WORKER), side, str(folder), str(threads), str(steps), repr(time.time())]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{side}: the process ended with {done.returncode}; its words are above")
     result = json.loads(done.stdout.splitlines()[-1])
-    print(f"{side}, {threads} threads: " + ", ".join(f"{name} {_short(value)}" for name, value in result.items()), flush=True)
+    print(
+        f"{side}{' ' + isa if isa else ''}, {threads} threads: " + ", ".join(f"{name} {_short(value)}" for name, value in result.items()),
+        flush=True,
+    )
     return result
 
 

@@ -103,9 +103,10 @@ def peft_step(folder: Path, input_ids: Tensor, policy: str) -> Step:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+    dtype = torch.float32 if policy == "fp32" else torch.bfloat16
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
     config = LoraConfig(r=RANK, lora_alpha=int(ALPHA), lora_dropout=0.0, target_modules=MODULES, task_type="CAUSAL_LM")
-    model: Any = get_peft_model(base, config, autocast_adapter_dtype=policy in ("fp32_adapters", "autocast"))
+    model: Any = get_peft_model(base, config, autocast_adapter_dtype=policy in ("fp32", "fp32_adapters", "autocast"))
     model.train()
     fill_adapters((n.replace(".default", ""), p) for n, p in model.named_parameters() if p.requires_grad)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -126,11 +127,18 @@ def peft_step(folder: Path, input_ids: Tensor, policy: str) -> Step:
 
 
 def kernels_against_torch() -> dict[str, float]:
-    """Time of torch over ours for the model's frozen products (both directions) and for attention (forward and backward), bf16."""
+    """Time of torch over ours for the model's frozen products, head included (both directions), and for attention (forward and backward)."""
     from ayar.ops import FrozenWeight, attention, backend
 
-    rows, ours, theirs = BATCH * SEQ_LEN, 0.0, 0.0
-    for out_features, in_features in ((960, 576), (576, 576), (3072, 576), (576, 1536)):
+    ours, theirs = 0.0, 0.0
+    whole, chunk = BATCH * SEQ_LEN, 192  # the head multiplies a chunk of the rows at a time
+    for rows, out_features, in_features in (
+        (whole, 960, 576),
+        (whole, 576, 576),
+        (whole, 3072, 576),
+        (whole, 576, 1536),
+        (chunk, 49152, 576),
+    ):
         weight = torch.randn(out_features, in_features).bfloat16()
         packed = FrozenWeight.pack([weight]).packed
         x, dy = torch.randn(rows, in_features).bfloat16(), torch.randn(rows, out_features).bfloat16()
@@ -146,8 +154,10 @@ def kernels_against_torch() -> dict[str, float]:
             torch.mm(dy, w)
 
         mine, peer = time_in_turn(product, torch_product)
-        ours, theirs = ours + mine, theirs + peer
+        share = whole / rows
+        ours, theirs = ours + share * mine, theirs + share * peer
 
+    rows = whole
     heads, kv_heads, head_dim = 9, 3, 64
     qkv = torch.randn(rows, heads + 2 * kv_heads, head_dim).bfloat16().requires_grad_()
     cu_seqlens = torch.arange(0, rows + 1, SEQ_LEN, dtype=torch.int32)
@@ -170,10 +180,11 @@ def kernels_against_torch() -> dict[str, float]:
 
 
 def time_in_turn(*contestants: Callable[[], None], rounds: int = 15) -> list[float]:
-    """Median seconds of each."""
+    """Median seconds of each. Before each turn the threads of the one before go to sleep: torch's spin on the cores for a while."""
     seconds: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds + 1):
         for contestant, taken in zip(contestants, seconds, strict=True):
+            time.sleep(0.02)
             begin = time.perf_counter()
             contestant()
             taken.append(time.perf_counter() - begin)

@@ -73,7 +73,7 @@ void bind_cpu(py::module_ module) {
 #endif
 
   BIND_EACH_ISA(rms_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
-  BIND_EACH_ISA(rms_norm_backward_input, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);
+  BIND_EACH_ISA(rms_norm_backward_input, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dresidual"_a, "dx"_a);
   BIND_EACH_ISA(rms_norm_backward_weight, "dy"_a, "x"_a, "rstd"_a, "dweight"_a);
   BIND_EACH_ISA(head_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);
   BIND_EACH_ISA(head_norm_backward, "dy"_a, "x"_a, "weight"_a, "rstd"_a, "dx"_a);

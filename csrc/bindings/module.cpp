@@ -15,6 +15,7 @@ PYBIND11_MODULE(_native, module) {
   module.def("set_thread_count", &ayar::set_thread_count, py::arg("count"));
   module.def("cpu_model", &ayar::cpu_model);
   module.def("cpu_flags", &ayar::cpu_flags);
+  ayar::bind_arena(module.def_submodule("arena", "Memory that is reused from step to step"));
   ayar::bind_cpu(module.def_submodule("cpu", "Training kernels, one submodule an instruction set"));
 #if defined(AYAR_HAS_CUDA)
   ayar::bind_cuda(module.def_submodule("cuda", "CUDA kernels"));

@@ -1,19 +1,17 @@
-// Memory whose first byte starts a cache line. Owned, movable, not initialised.
+// Memory of the arena (huge pages where allowed) whose first byte starts a cache line. Owned, movable, not initialised.
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 #include <utility>
+
+#include "core/arena.hpp"
 
 namespace ayar {
 
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(size_t bytes) : size_((bytes + 63) / 64 * 64) {
-    if (size_ != 0 && (data_ = std::aligned_alloc(64, size_)) == nullptr) throw std::bad_alloc();
-  }
+  explicit AlignedBuffer(size_t bytes) : data_(bytes == 0 ? nullptr : arena_take(bytes)), size_(bytes) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     std::swap(data_, other.data_);
@@ -22,7 +20,9 @@ class AlignedBuffer {
   }
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
-  ~AlignedBuffer() { std::free(data_); }
+  ~AlignedBuffer() {
+    if (data_ != nullptr) arena_give(data_);
+  }
 
   void* data() const { return data_; }
   size_t size() const { return size_; }

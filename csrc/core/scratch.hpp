@@ -15,6 +15,7 @@ enum class Scratch : uint8_t {
   border_rows,
   panels,
   border_panels,
+  turned_panels,
   partial_sums,
   adapter_in,
   adapter_out,

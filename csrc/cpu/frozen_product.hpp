@@ -1,7 +1,7 @@
 // Blocks of y = x Wᵀ or dx = dy W beside an adapter's border, however the frozen weight is kept.
 //
-// In full, its panels are there. NF4 becomes panels a chunk at a time, in memory that all threads share and that stays in cache: a chunk
-// is made once for all rows. int8 multiplies as such, into fp32 sums with which the border's product begins.
+// In full, its panels are there, for dx to be turned. NF4 becomes panels a chunk at a time, in memory that all threads share and that stays
+// in cache: a chunk is made once for all rows. int8 multiplies as such, into fp32 sums with which the border's product begins.
 #pragma once
 
 #include "core/scratch.hpp"
@@ -64,7 +64,8 @@ class FrozenProduct {
                 const Begin& begin) const {
     const View rows = x.rows_from(task.row_begin, task.row_end), out = y.rows_from(task.row_begin, task.row_end);
     const bool is_int8 = weight_.int8() != nullptr;
-    const Factor frozen{rows.template row<T>(0), rows.row_stride(), chunk.panels, depth_};
+    const bool is_turned = !is_forward_ && weight_.storage() == Storage::full;
+    const Factor frozen{rows.template row<T>(0), rows.row_stride(), chunk.panels, depth_, nullptr, is_turned ? weight_.in_features() : 0};
     if (!is_int8 && !begins) {
       finish<T>(&frozen, border, chunk.first, task.panel_begin, task.panel_end, out, View());
       return;
@@ -89,7 +90,7 @@ class FrozenProduct {
  private:
   const void* kept_panels() const {
     if (weight_.int8() != nullptr) return is_forward_ ? weight_.int8()->forward_panels() : weight_.int8()->backward_panels();
-    return is_forward_ ? weight_.forward_panels() : weight_.backward_panels();
+    return weight_.panels();
   }
 
   // Panels [begin, end), counted from panel `origin` of y, where those of `frozen` begin. frozen: or null. start: of these panels; or

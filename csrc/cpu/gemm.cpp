@@ -3,12 +3,13 @@
 #include "core/scratch.hpp"
 #include "cpu/gemm_blocks.hpp"
 #include "cpu/microkernel.hpp"
+#include "cpu/transposed_panels.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
 constexpr int kMaxFactors = 2;
-constexpr int64_t kMaxDepth = 4096;  // of one sweep over the rows, so that the panels of a tile stay in the second-level cache
+constexpr int64_t kMaxDepth = 2048;  // of one sweep over the rows, so that the panels of a tile stay in the second-level cache
 
 AYAR_INLINE int64_t at_most(int64_t value, int64_t limit) {
   return value < limit ? value : limit;
@@ -48,12 +49,12 @@ StagedRows<E> stage_rows(const Factor& factor, int64_t rows, Scratch purpose) {
   }
 }
 
-AYAR_INLINE void widen_panel(const bfloat16* panel, DepthRange range, float* to) {
-  for (int64_t k = range.begin; k < range.end; k += 2) {
+AYAR_INLINE void widen_panel(const bfloat16* panel, int64_t depth, float* to) {
+  for (int64_t k = 0; k < depth; k += 2) {
     Lanes even, odd;
     load_pairs(panel + k * kPanelCols, even, odd);
-    store_lanes(to + (k - range.begin) * kPanelCols, even);
-    store_lanes(to + (k - range.begin + 1) * kPanelCols, odd);
+    store_lanes(to + k * kPanelCols, even);
+    store_lanes(to + (k + 1) * kPanelCols, odd);
   }
 }
 
@@ -80,8 +81,8 @@ class BlockProduct {
   template <class Y>
   void run(int64_t panel_begin, int64_t panel_end) {
     panel_begin_ = panel_begin;
-    for (int64_t panel = panel_begin; panel < panel_end; panel += kTilePanels) {
-      const int64_t panels = at_most(panel_end - panel, kTilePanels);
+    for (int64_t panel = panel_begin, panels = 0; panel < panel_end; panel += panels) {
+      panels = tile_panels(panel_end - panel);
       unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
         if (panels == index + 1) run_group<index + 1, Y>(panel);
       });
@@ -89,6 +90,14 @@ class BlockProduct {
   }
 
  private:
+  // Tiles of three panels are nearly as good as of four, tiles of one or two are not: a rest is made of threes where that is possible.
+  static AYAR_INLINE int64_t tile_panels(int64_t left) {
+    if constexpr (kTilePanels == 4) {
+      if (left == 5 || left == 6 || left == 9) return 3;
+    }
+    return at_most(left, kTilePanels);
+  }
+
   template <int PANELS, class Y>
   void run_group(int64_t panel) {
     const int64_t sweeps = at_least((whole_depth_ + kMaxDepth - 1) / kMaxDepth, 1);
@@ -96,8 +105,10 @@ class BlockProduct {
     for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
       Sweep<E> parts[kMaxFactors];
       const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
+      const NextSquares<T> next = next_squares<PANELS>(panel, sweep + 1 == sweeps ? 0 : sweep + 1);
       constexpr int ROWS = kTileRows<PANELS>;
       for (int64_t row = 0; row < y_.rows(); row += ROWS) {
+        next.bring(row, ROWS, y_.rows());
         Tile<ROWS, PANELS> tile;
         if (sweep == 0 && start_.rows() != 0) {
           begin_with_start(row, panel, tile);
@@ -129,6 +140,18 @@ class BlockProduct {
     });
   }
 
+  // What this thread will probably turn after `panel`: the same panels at the next sweep, else those that follow.
+  template <int PANELS>
+  NextSquares<T> next_squares(int64_t panel, int64_t next_sweep) const {
+    const Factor& factor = factors_[0];
+    if (factor.stored_depth == 0) return {};
+    const int64_t first = next_sweep == 0 ? panel + PANELS : panel;
+    const int64_t begin = next_sweep * kMaxDepth, end = at_most(begin + kMaxDepth, factor.depth);
+    const int64_t count = at_most(PANELS, panel_count(factor.stored_depth) - first);
+    if (begin >= end || count <= 0) return {};
+    return squares_at(static_cast<const T*>(factor.panels), factor.stored_depth, first, count, {begin, end});
+  }
+
   // Calls body(r, p, place) for each 16 partial sums of a tile that are real.
   template <int PANELS, class Body>
   AYAR_INLINE void visit(int64_t row, const Body& body, float* partial) const {
@@ -158,16 +181,23 @@ class BlockProduct {
       Sweep<E>& part = parts[count++];
       part.rows = rows_[f].data + range.begin;
       part.row_stride = rows_[f].stride;
-      const T* panels = static_cast<const T*>(factor.panels) + panel * panel_size(factor.depth);
+      const T* panels = static_cast<const T*>(factor.panels) + panel * panel_size(factor.depth) + range.begin * kPanelCols;
+      int64_t stride = panel_size(factor.depth);
+      if (factor.stored_depth != 0) {
+        stride = panel_size(range.end - range.begin);
+        T* turned = scratch<T>(Scratch::turned_panels, PANELS * stride);
+        transpose_panels(static_cast<const T*>(factor.panels), factor.stored_depth, panel, PANELS, range, turned, stride);
+        panels = turned;
+      }
       if constexpr (__is_same(T, E)) {
-        part.panels = panels + range.begin * kPanelCols;
-        part.panel_stride = panel_size(factor.depth);
+        part.panels = panels;
+        part.panel_stride = stride;
         part.depth = round_up(range.end - range.begin, kDepthOfStep<E>);
       } else {
         part.depth = range.end - range.begin;
         part.panel_stride = padded_depth(part.depth) * kPanelCols;
         float* widened = scratch<float>(f == 0 ? Scratch::panels : Scratch::border_panels, PANELS * part.panel_stride);
-        for (int p = 0; p < PANELS; ++p) widen_panel(panels + p * panel_size(factor.depth), range, widened + p * part.panel_stride);
+        for (int p = 0; p < PANELS; ++p) widen_panel(panels + p * stride, part.depth, widened + p * part.panel_stride);
         part.panels = widened;
       }
     }
@@ -197,12 +227,12 @@ class BlockProduct {
   int64_t whole_depth_ = 0;
 };
 
-void multiply(const View& x, const void* panels, const float* bias, DType dtype, View y) {
+void multiply(const View& x, const void* panels, int64_t stored_depth, const float* bias, DType dtype, View y) {
   AYAR_REQUIRE(x.dtype() == dtype && x.rows() == y.rows());
   AYAR_REQUIRE(y.dtype() == DType::float32 || y.dtype() == DType::bfloat16);
   const int64_t bytes = dtype == DType::float32 ? 4 : 2;
-  parallel_gemm(y.rows(), panel_count(y.cols()), x.cols(), [&](const GemmTask& task) {
-    const Factor factor{x.row<char>(0) + task.row_begin * x.row_stride() * bytes, x.row_stride(), panels, x.cols()};
+  parallel_gemm(y.rows(), panel_count(y.cols()), [&](const GemmTask& task) {
+    const Factor factor{x.row<char>(0) + task.row_begin * x.row_stride() * bytes, x.row_stride(), panels, x.cols(), nullptr, stored_depth};
     multiply_block(dtype, &factor, 1, task.panel_begin, task.panel_end, bias, y.rows_from(task.row_begin, task.row_end));
   });
 }
@@ -219,12 +249,12 @@ void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_
 
 void linear_forward(View x, const PackedWeight& weight, View y) {
   AYAR_REQUIRE(x.cols() == weight.in_features() && y.cols() == weight.out_features());
-  multiply(x, weight.forward_panels(), weight.bias(), weight.dtype(), y);
+  multiply(x, weight.panels(), 0, weight.bias(), weight.dtype(), y);
 }
 
 void linear_backward_input(View dy, const PackedWeight& weight, View dx) {
   AYAR_REQUIRE(dy.cols() == weight.out_features() && dx.cols() == weight.in_features());
-  multiply(dy, weight.backward_panels(), nullptr, weight.dtype(), dx);
+  multiply(dy, weight.panels(), weight.in_features(), nullptr, weight.dtype(), dx);
 }
 
 }  // namespace ayar::cpu::AYAR_ISA

@@ -22,6 +22,7 @@ struct Factor {
   const void* panels;  // as in panels.hpp
   int64_t depth;
   const DepthRange* ranges = nullptr;  // one a panel; null: all steps of all panels
+  int64_t stored_depth = 0;            // not 0: the panels hold the transpose, and this many steps; the first factor only
 };
 
 AYAR_EACH_ISA(

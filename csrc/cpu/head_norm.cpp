@@ -36,7 +36,7 @@ void head_norm_backward(View dy, View x, View weight, View rstd, View dx) {
   const float* reciprocal = rstd.data<float>();
   with_dtype(dy.dtype(), [&]<class T>(T) {
     for_each_head<T>(dy, weight, rstd, dx, [&](int64_t row, const float* scale, int64_t index) {
-      norm_row_backward(dy.row<T>(row), x.row<T>(row), scale, reciprocal[index], dy.cols(), dx.row<T>(row));
+      norm_row_backward(dy.row<T>(row), x.row<T>(row), scale, reciprocal[index], dy.cols(), static_cast<const T*>(nullptr), dx.row<T>(row));
     });
   });
 }

@@ -50,7 +50,7 @@ void forward(const View& x, const PackedWeight& weight, ListOf<Adapter> adapters
   const RangedPanels up = pack_up<T>(adapters, weight.out_features());
   const FrozenProduct product(weight, Direction::forward);
   product.each_chunk<T>([&](const FrozenChunk& chunk) {
-    parallel_gemm(x.rows(), chunk.count, depth, [&](const GemmTask& task) {
+    parallel_gemm(x.rows(), chunk.count, [&](const GemmTask& task) {
       const bool has_u = chunk.first != 0;  // from the first chunk
       const View u_block = has_u ? u.rows_from(task.row_begin, task.row_end) : low_rank_block(u, task);
       if (!has_u && masks.is_on()) {
@@ -81,16 +81,16 @@ void multiply_up(const View& dy, const PackedWeight& weight, ListOf<Adapter> ada
 template <class T>
 void backward_input(const View& dy, const PackedWeight& weight, ListOf<Adapter> adapters, const Masks& masks, const View& v,
                     const View& dx) {
-  const int64_t depth = weight.out_features(), ranks = v.cols();
+  const int64_t ranks = v.cols();
   const T* up = pack_up_transposed<T>(adapters);
   if (dx.rows() == 0) {
-    parallel_gemm(dy.rows(), 1, depth, [&](const GemmTask& task) { multiply_up(dy, weight, adapters, task, up, low_rank_block(v, task)); });
+    parallel_gemm(dy.rows(), 1, [&](const GemmTask& task) { multiply_up(dy, weight, adapters, task, up, low_rank_block(v, task)); });
     return;
   }
   const T* down = pack_down_transposed<T>(adapters, weight.in_features());
   const FrozenProduct product(weight, Direction::backward);
   product.each_chunk<T>([&](const FrozenChunk& chunk) {
-    parallel_gemm(dy.rows(), chunk.count, depth, [&](const GemmTask& task) {
+    parallel_gemm(dy.rows(), chunk.count, [&](const GemmTask& task) {
       const bool has_v = chunk.first != 0;
       const View v_block = has_v ? v.rows_from(task.row_begin, task.row_end) : low_rank_block(v, task);
       if (!has_v) multiply_up(dy, weight, adapters, task, up, v_block);

@@ -16,6 +16,14 @@ AlignedBuffer panels_for(int64_t depth, int64_t cols, DType dtype) {
   return AlignedBuffer(static_cast<size_t>(panel_count(cols) * panel_size(depth) * element_bytes(dtype)));
 }
 
+// A whole panel of rows that lie in memory as the panel wants them.
+template <class T>
+void pack_rows(const T* const* rows, int64_t depth, T* panel) {
+  for (int64_t k = 0; k < padded_depth(depth); ++k) {
+    for (int64_t c = 0; c < kPanelCols; ++c) panel[index_in_panel(panel, k, c)] = k < depth ? rows[c][k] : T{};
+  }
+}
+
 float element(const View& matrix, int64_t row, int64_t col) {
   return matrix.dtype() == DType::float32 ? load(matrix.row<float>(row) + col) : load(matrix.row<bfloat16>(row) + col);
 }
@@ -40,17 +48,25 @@ PackedWeight::PackedWeight(const std::vector<View>& weights, View bias, DType dt
     int8_ = std::make_unique<Int8Weight>(source);
     return;
   }
-  forward_ = panels_for(in_features_, out_features_, dtype);
+  panels_ = panels_for(in_features_, out_features_, dtype);
   with_dtype(dtype, [&]<class T>(T) {
     parallel_rows(panel_count(out_features_), [&](int64_t p) {
+      T* panel = static_cast<T*>(panels_.data()) + p * panel_size(in_features_);
+      const T* rows[kPanelCols] = {};
+      const int64_t cols = std::min(kPanelCols, out_features_ - p * kPanelCols);
+      for (int64_t c = 0; c < cols; ++c) rows[c] = source.row<T>(p * kPanelCols + c);
+      if (std::find(rows, rows + kPanelCols, nullptr) == rows + kPanelCols) {
+        pack_rows(rows, in_features_, panel);
+        return;
+      }
       const auto value = [&](int64_t k, int64_t c) { return source.at(p * kPanelCols + c, k); };
-      pack_panel(in_features_, out_features_ - p * kPanelCols, value, static_cast<T*>(forward_.data()) + p * panel_size(in_features_));
+      pack_panel(in_features_, cols, value, panel);
     });
   });
 }
 
 int64_t PackedWeight::bytes() const {
-  int64_t total = static_cast<int64_t>(forward_.size() + backward_.size() + bias_.size() * sizeof(float));
+  int64_t total = static_cast<int64_t>(panels_.size() + bias_.size() * sizeof(float));
   if (nf4_ != nullptr) total += nf4_->bytes();
   if (int8_ != nullptr) total += int8_->bytes();
   return total;
@@ -61,7 +77,7 @@ float PackedWeight::at(int64_t n, int64_t k) const {
   if (int8_ != nullptr) return int8_->at(n, k);
   float value = 0;
   with_dtype(dtype_, [&]<class T>(T) {
-    const T* panel = static_cast<const T*>(forward_.data()) + n / kPanelCols * panel_size(in_features_);
+    const T* panel = static_cast<const T*>(panels_.data()) + n / kPanelCols * panel_size(in_features_);
     value = load(panel + index_in_panel(panel, k, n % kPanelCols));
   });
   return value;
@@ -82,27 +98,9 @@ void PackedWeight::int8_scales(View scales) const {
   std::copy_n(int8_->scales(), out_features_, scales.row<float>(0));
 }
 
-const void* PackedWeight::forward_panels() const {
+const void* PackedWeight::panels() const {
   AYAR_REQUIRE(storage() == Storage::full);
-  return forward_.data();
-}
-
-const void* PackedWeight::backward_panels() const {
-  AYAR_REQUIRE(storage() == Storage::full);
-  std::call_once(backward_packed_, [this] {
-    backward_ = panels_for(out_features_, in_features_, dtype_);
-    with_dtype(dtype_, [&]<class T>(T) {
-      const T* forward = static_cast<const T*>(forward_.data());
-      parallel_rows(panel_count(in_features_), [&](int64_t p) {
-        const auto value = [&](int64_t n, int64_t c) {
-          const T* panel = forward + n / kPanelCols * panel_size(in_features_);
-          return load(panel + index_in_panel(panel, p * kPanelCols + c, n % kPanelCols));
-        };
-        pack_panel(out_features_, in_features_ - p * kPanelCols, value, static_cast<T*>(backward_.data()) + p * panel_size(out_features_));
-      });
-    });
-  });
-  return backward_.data();
+  return panels_.data();
 }
 
 }  // namespace ayar::cpu

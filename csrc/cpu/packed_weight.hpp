@@ -1,11 +1,8 @@
-// A frozen weight, packed once for y = x Wᵀ + bias and, when the first gradient is asked for, for dx = dy W.
-//
-// Kept in full there are two copies, because the bf16 dot instruction wants pairs along the depth, and the depth is K in one direction and
-// N in the other. In NF4 there is one, from which either direction makes its panels a few at a time (frozen_product.hpp).
+// A frozen weight, packed once for y = x Wᵀ + bias. For dx = dy W, a GEMM turns these panels a few at a time (transposed_panels.hpp).
+// From NF4 either direction makes its panels a few at a time (frozen_product.hpp).
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "core/aligned_buffer.hpp"
@@ -30,8 +27,7 @@ class PackedWeight {
   void unpack(View weight) const;       // N × K of dtype, or of fp32
   void int8_scales(View scales) const;  // N fp32, of a weight that is kept in int8
 
-  const void* forward_panels() const;   // columns N, depth K; of a weight that is kept in full
-  const void* backward_panels() const;  // columns K, depth N; packed at the first call
+  const void* panels() const;  // columns N, depth K; of a weight that is kept in full
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
   const Nf4Weight* nf4() const { return nf4_.get(); }     // null where it is kept otherwise
   const Int8Weight* int8() const { return int8_.get(); }  // null where it is kept otherwise
@@ -42,9 +38,7 @@ class PackedWeight {
   int64_t out_features_ = 0, in_features_ = 0;
   DType dtype_;
   std::vector<float> bias_;
-  AlignedBuffer forward_;
-  mutable AlignedBuffer backward_;
-  mutable std::once_flag backward_packed_;
+  AlignedBuffer panels_;
   std::unique_ptr<Nf4Weight> nf4_;
   std::unique_ptr<Int8Weight> int8_;
 };

@@ -15,13 +15,18 @@ void rms_norm_forward(View x, View weight, float eps, View y, View rstd) {
   });
 }
 
-void rms_norm_backward_input(View dy, View x, View weight, View rstd, View dx) {
+void rms_norm_backward_input(View dy, View x, View weight, View rstd, View dresidual, View dx) {
   AYAR_REQUIRE(weight.size() == x.cols() && rstd.size() == x.rows() && dy.dtype() == x.dtype() && dx.dtype() == x.dtype());
   AYAR_REQUIRE(dy.rows() == x.rows() && dy.cols() == x.cols() && dx.rows() == x.rows() && dx.cols() == x.cols());
+  const bool has_residual = dresidual.rows() != 0;
+  AYAR_REQUIRE(!has_residual || (dresidual.rows() == x.rows() && dresidual.cols() == x.cols() && dresidual.dtype() == x.dtype()));
   const float* scale = weight.data<float>();
   const float* reciprocal = rstd.data<float>();
   with_dtype(x.dtype(), [&]<class T>(T) {
-    parallel_rows(x.rows(), [&](int64_t r) { norm_row_backward(dy.row<T>(r), x.row<T>(r), scale, reciprocal[r], x.cols(), dx.row<T>(r)); });
+    parallel_rows(x.rows(), [&](int64_t r) {
+      const T* residual = has_residual ? dresidual.row<T>(r) : nullptr;
+      norm_row_backward(dy.row<T>(r), x.row<T>(r), scale, reciprocal[r], x.cols(), residual, dx.row<T>(r));
+    });
   });
 }
 

@@ -17,14 +17,20 @@ float norm_row(const T* x, const float* weight, float eps, int64_t cols, T* y) {
   return rstd;
 }
 
+// dresidual: a further gradient of x, added before dx is rounded; or null.
 template <class T>
-void norm_row_backward(const T* dy, const T* x, const float* weight, float rstd, int64_t cols, T* dx) {
+void norm_row_backward(const T* dy, const T* x, const float* weight, float rstd, int64_t cols, const T* dresidual, T* dx) {
   float projection = 0;
 #pragma omp simd reduction(+ : projection)
   for (int64_t c = 0; c < cols; ++c) projection += load(dy + c) * weight[c] * load(x + c);
   const float pull = projection / static_cast<float>(cols) * rstd * rstd;
+  if (dresidual == nullptr) {
 #pragma omp simd
-  for (int64_t c = 0; c < cols; ++c) store(dx + c, rstd * (load(dy + c) * weight[c] - load(x + c) * pull));
+    for (int64_t c = 0; c < cols; ++c) store(dx + c, rstd * (load(dy + c) * weight[c] - load(x + c) * pull));
+    return;
+  }
+#pragma omp simd
+  for (int64_t c = 0; c < cols; ++c) store(dx + c, rstd * (load(dy + c) * weight[c] - load(x + c) * pull) + load(dresidual + c));
 }
 
 }  // namespace

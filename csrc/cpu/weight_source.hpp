@@ -28,6 +28,12 @@ class WeightSource {
     const auto& [matrix, row] = row_of_[static_cast<size_t>(n)];
     return matrix->dtype() == DType::float32 ? load(matrix->row<float>(row) + k) : load(matrix->row<bfloat16>(row) + k);
   }
+  // Row n as it lies in memory; null where it is of another dtype.
+  template <class T>
+  const T* row(int64_t n) const {
+    const auto& [matrix, row] = row_of_[static_cast<size_t>(n)];
+    return matrix->dtype() == DTypeOf<T>::value ? matrix->row<T>(row) : nullptr;
+  }
 
  private:
   int64_t in_features_ = 0;

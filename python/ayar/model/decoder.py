@@ -16,7 +16,20 @@ from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer
 from ayar.model.rotary import RotaryTable
-from ayar.ops import Adapter, FrozenWeight, Storage, attention, geglu, head_norm, linear_cross_entropy, lora_linear, rms_norm, rope, swiglu
+from ayar.ops import (
+    Adapter,
+    FrozenWeight,
+    Storage,
+    attention,
+    geglu,
+    head_norm,
+    linear_cross_entropy,
+    lora_linear,
+    rms_norm,
+    rms_norm_branch,
+    rope,
+    swiglu,
+)
 from ayar.ops.recompute import recomputed
 
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
@@ -126,11 +139,13 @@ class Decoder:
             window = config.windows[index]
             if window not in tables:
                 tables[window] = self._local_rotary.up_to(longest)
-            mixed = attend(index, self._queries_keys_values(x, layer, adapters, tables[window], position_ids))
+            qkv, x = self._queries_keys_values(x, layer, adapters, tables[window], position_ids)
+            mixed = attend(index, qkv)
             if rows is not None and index == config.num_hidden_layers - 1:
                 x, mixed = x[rows], mixed[rows]
             x = self._added(lora_linear(mixed, layer.o, adapters.o), layer.post_attention_norm, x)
-            x = self._added(self._feed_forward(x, layer, adapters), layer.post_mlp_norm, x)
+            y, x = self._feed_forward(x, layer, adapters)
+            x = self._added(y, layer.post_mlp_norm, x)
         return rms_norm(x, self._frozen.norm, config.rms_norm_eps)
 
     def _embedded(self, input_ids: Tensor) -> Tensor:
@@ -140,29 +155,30 @@ class Decoder:
 
     def _queries_keys_values(
         self, x: Tensor, layer: Layer, adapters: _LayerAdapters, table: tuple[Tensor, Tensor], position_ids: Tensor
-    ) -> Tensor:
-        """(T, heads + 2 kv heads, head_dim), queries and keys rotated."""
+    ) -> tuple[Tensor, Tensor]:
+        """(T, heads + 2 kv heads, head_dim), queries and keys rotated; and x, for the residual stream."""
         config = self.config
         turned = config.num_attention_heads + config.num_key_value_heads
-        qkv = self._normed_linear(x, layer.attention_norm, layer.qkv, adapters.qkv)
+        qkv, x = self._normed_linear(x, layer.attention_norm, layer.qkv, adapters.qkv)
         qkv = qkv.view(-1, turned + config.num_key_value_heads, config.head_dim)
         if layer.head_norm is not None:
             qkv = head_norm(qkv, layer.head_norm, config.rms_norm_eps)
-        return rope(qkv, *table, position_ids, turned)
+        return rope(qkv, *table, position_ids, turned), x
 
     def _added(self, y: Tensor, norm: Tensor | None, x: Tensor) -> Tensor:
         """The residual stream x with a block's output, which some families norm first; in the memory of that output."""
         return (y if norm is None else rms_norm(y, norm, self.config.rms_norm_eps)).add_(x)
 
-    def _feed_forward(self, x: Tensor, layer: Layer, adapters: _LayerAdapters) -> Tensor:
-        gate_up = self._normed_linear(x, layer.mlp_norm, layer.gate_up, adapters.gate_up)
+    def _feed_forward(self, x: Tensor, layer: Layer, adapters: _LayerAdapters) -> tuple[Tensor, Tensor]:
+        gate_up, x = self._normed_linear(x, layer.mlp_norm, layer.gate_up, adapters.gate_up)
         with recomputed(self._gated(gate_up), lambda: self._gated(gate_up)) as activated:
-            return lora_linear(activated, layer.down, adapters.down)
+            return lora_linear(activated, layer.down, adapters.down), x
 
-    def _normed_linear(self, x: Tensor, norm: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None]) -> Tensor:
+    def _normed_linear(self, x: Tensor, norm: Tensor, weight: FrozenWeight, adapters: Sequence[Adapter | None]) -> tuple[Tensor, Tensor]:
         eps = self.config.rms_norm_eps
-        with recomputed(rms_norm(x, norm, eps), lambda: rms_norm(x, norm, eps)) as normed:
-            return lora_linear(normed, weight, adapters)
+        normed, stream = rms_norm_branch(x, norm, eps)
+        with recomputed(normed, lambda: rms_norm(x, norm, eps)):
+            return lora_linear(normed, weight, adapters), stream
 
     def _packed(self, batch: PackedBatch, rows: Tensor | None) -> Tensor:
         cu_seqlens, parents = _tensor(batch.cu_seqlens, torch.int32), _tensor(batch.parents, torch.int32)

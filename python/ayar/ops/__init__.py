@@ -9,7 +9,7 @@ from ayar.ops.geglu import geglu
 from ayar.ops.head_norm import head_norm
 from ayar.ops.linear_cross_entropy import linear_cross_entropy
 from ayar.ops.lora_linear import Adapter, lora_linear
-from ayar.ops.rms_norm import rms_norm
+from ayar.ops.rms_norm import rms_norm, rms_norm_branch
 from ayar.ops.rope import rope
 from ayar.ops.swiglu import swiglu
 from ayar.ops.swiglu_mlp import swiglu_mlp
@@ -28,6 +28,7 @@ __all__ = [
     "linear_cross_entropy",
     "lora_linear",
     "rms_norm",
+    "rms_norm_branch",
     "rope",
     "swiglu",
     "swiglu_mlp",

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 
 
 def attention(
@@ -114,8 +114,8 @@ class _Attention(torch.autograd.Function):
         softcap: float,
     ) -> Tensor:
         tokens, _, head_dim = qkv.shape
-        y = qkv.new_empty(tokens, num_heads * head_dim)
-        logsumexp = qkv.new_empty(tokens, num_heads, dtype=torch.float32)
+        y = memory.empty(tokens, num_heads * head_dim, like=qkv)
+        logsumexp = memory.empty(tokens, num_heads, like=qkv, dtype=torch.float32)
         ctx.arguments = cu_seqlens, parents, num_heads, num_kv_heads, scale, window, softcap
         backend.kernels(qkv).attention_forward(qkv.detach(), *ctx.arguments, y, logsumexp)
         ctx.save_for_backward(qkv, y, logsumexp)
@@ -125,6 +125,6 @@ class _Attention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None, None, None, None, None, None]:
         qkv, y, logsumexp = (saved.detach() for saved in ctx.saved_tensors)
-        dqkv = torch.empty_like(qkv)
+        dqkv = memory.empty(*qkv.shape, like=qkv)
         backend.kernels(qkv).attention_backward(dy.contiguous(), qkv, y, logsumexp, *ctx.arguments, dqkv)
         return dqkv, None, None, None, None, None, None, None

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 
 
 def geglu(gate_up: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def geglu_reference(gate_up: Tensor) -> Tensor:
 class _GeGLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
-        y = gate_up.new_empty(gate_up.shape[0], gate_up.shape[1] // 2)
+        y = memory.empty(gate_up.shape[0], gate_up.shape[1] // 2, like=gate_up)
         backend.kernels(gate_up).geglu_forward(gate_up.detach(), y)
         ctx.save_for_backward(gate_up)
         return y
@@ -39,6 +39,6 @@ class _GeGLU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> Tensor:
         (gate_up,) = ctx.saved_tensors
-        dgate_up = torch.empty_like(gate_up)
+        dgate_up = memory.empty(*gate_up.shape, like=gate_up)
         backend.kernels(gate_up).geglu_backward(dy.contiguous(), gate_up.detach(), dgate_up)
         return dgate_up

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 
 
 def head_norm(qkv: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
@@ -36,7 +36,7 @@ def head_norm_reference(qkv: Tensor, weight: Tensor, eps: float = 1e-6) -> Tenso
 class _HeadNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, weight: Tensor, eps: float) -> Tensor:
-        y, rstd = torch.empty_like(qkv), qkv.new_empty(qkv.shape[0], len(weight), dtype=torch.float32)
+        y, rstd = memory.empty(*qkv.shape, like=qkv), qkv.new_empty(qkv.shape[0], len(weight), dtype=torch.float32)
         backend.kernels(qkv).head_norm_forward(qkv.detach(), weight, eps, y, rstd)
         ctx.save_for_backward(qkv, weight, rstd)
         return y
@@ -45,6 +45,6 @@ class _HeadNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
         qkv, weight, rstd = (saved.detach() for saved in ctx.saved_tensors)
-        dx = torch.empty_like(qkv)
+        dx = memory.empty(*qkv.shape, like=qkv)
         backend.kernels(qkv).head_norm_backward(dy.contiguous(), qkv, weight, rstd, dx)
         return dx, None, None

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 from ayar.ops.frozen_weight import FrozenWeight
 
 CHUNK_BYTES = 32 << 20  # of fp32 logits: many rows for one read of the head, yet little memory
@@ -71,7 +71,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         losses = torch.empty(len(targets))
         dhidden = torch.zeros(hidden.shape) if ctx.needs_input_grad[0] else None
         rows = max(LEAST_ROWS, CHUNK_BYTES // (4 * vocab_size) // LEAST_ROWS * LEAST_ROWS)
-        logits = torch.empty(min(rows, len(targets)), vocab_size)
+        logits = memory.empty(min(rows, len(targets)), vocab_size, like=hidden, dtype=torch.float32)
         for begin in range(0, len(targets), rows):
             chunk = slice(begin, begin + rows)
             x = hidden.new_empty(len(positions[chunk]), hidden_size)

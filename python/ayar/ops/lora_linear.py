@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 from ayar.ops.dropout import Dropout, dropped_out
 from ayar.ops.frozen_weight import FrozenWeight
 from ayar.ops.int8 import Int8, Int8LinearReference
@@ -102,7 +102,7 @@ class _FrozenLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: FrozenWeight) -> Tensor:
         ctx.weight = weight
-        y = x.new_empty(x.shape[0], weight.shape[0])
+        y = memory.empty(x.shape[0], weight.shape[0], like=x)
         backend.kernels(x).linear_forward(_rows(x), weight.packed, y)
         return y
 
@@ -111,7 +111,7 @@ class _FrozenLinear(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, None]:
         if not ctx.needs_input_grad[0]:
             return None, None
-        dx = dy.new_empty(dy.shape[0], ctx.weight.shape[1])
+        dx = memory.empty(dy.shape[0], ctx.weight.shape[1], like=dy)
         backend.kernels(dy).linear_backward_input(_rows(dy), ctx.weight.packed, dx)
         return dx, None
 
@@ -129,8 +129,8 @@ class _LoraLinear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: FrozenWeight, fixed: list[_Fixed], *factors: Tensor) -> Tensor:
         x_rows = _rows(x)
         adapters = _native_adapters(fixed, factors)
-        u = x.new_empty(x.shape[0], sum(rank + rank % 2 for rank in map(len, factors[::2])), dtype=torch.float32)
-        y = x.new_empty(x.shape[0], weight.shape[0])
+        u = memory.empty(x.shape[0], sum(rank + rank % 2 for rank in map(len, factors[::2])), like=x, dtype=torch.float32)
+        y = memory.empty(x.shape[0], weight.shape[0], like=x)
         backend.kernels(x).lora_linear_forward(x_rows, weight.packed, adapters, u, y)
         ctx.weight, ctx.fixed = weight, fixed
         ctx.save_for_backward(x_rows, u, *factors)
@@ -141,7 +141,7 @@ class _LoraLinear(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, u, *factors = ctx.saved_tensors
         gradients = [torch.empty_like(factor) for factor in factors]
-        dx = x.new_empty(x.shape[0] if ctx.needs_input_grad[0] else 0, x.shape[1])  # no rows: not wanted
+        dx = memory.empty(x.shape[0] if ctx.needs_input_grad[0] else 0, x.shape[1], like=x)  # no rows: not wanted
         backend.kernels(dy).lora_linear_backward(
             _rows(dy),
             x,

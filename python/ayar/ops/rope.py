@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ayar.errors import ShapeError
-from ayar.ops import backend
+from ayar.ops import backend, memory
 
 
 def rope(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int) -> Tensor:
@@ -48,7 +48,7 @@ def _check(qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rota
 class _Rope(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, num_rotated_heads: int) -> Tensor:
-        y = torch.empty_like(qkv)
+        y = memory.empty(*qkv.shape, like=qkv)
         backend.kernels(qkv).rope_forward(qkv.detach(), cos, sin, position_ids, num_rotated_heads, y)
         ctx.save_for_backward(cos, sin, position_ids)
         ctx.num_rotated_heads = num_rotated_heads
@@ -59,6 +59,6 @@ class _Rope(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None, None, None]:
         cos, sin, position_ids = ctx.saved_tensors
         dy = dy.contiguous()
-        dx = torch.empty_like(dy)
+        dx = memory.empty(*dy.shape, like=dy)
         backend.kernels(dy).rope_backward(dy, cos, sin, position_ids, ctx.num_rotated_heads, dx)
         return dx, None, None, None, None

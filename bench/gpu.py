@@ -111,7 +111,7 @@ def prove() -> Proof:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         paths = [str(ROOT / "tests" / "kernels"), str(ROOT / "tests" / "cuda")]
-        options = ["-q", "-m", "not gpu", "-n", "2", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        options = ["-q", "-m", "not gpu", "-n", "2", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}"]
         subprocess.run([sys.executable, "-m", "pytest", *options, *paths], cwd=ROOT)
         return proof_of(ElementTree.parse(report).getroot())
 

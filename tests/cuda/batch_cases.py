@@ -8,8 +8,8 @@ import pyarrow as pa
 from ayar.text.cleaning import CleanOptions, clean_batch
 from tests.cuda.cases import Case
 
-ONLY_INVISIBLE = CleanOptions(
-    **{name: name == "invisible" for name, field in CleanOptions.model_fields.items() if field.annotation is bool}
+ONLY_INVISIBLE = CleanOptions.model_validate(
+    {name: name == "invisible" for name, field in CleanOptions.model_fields.items() if field.annotation is bool}
 )
 
 

@@ -20,23 +20,29 @@ from ayar.ops import (
     swiglu,
 )
 from ayar.ops.adamw import adamw_reference_
+from ayar.ops.attention import attention_reference
+from ayar.ops.geglu import geglu_reference
+from ayar.ops.head_norm import head_norm_reference
 from ayar.ops.linear_cross_entropy import linear_cross_entropy_reference
 from ayar.ops.lora_linear import lora_linear_reference
+from ayar.ops.rms_norm import rms_norm_reference
+from ayar.ops.rope import rope_reference
+from ayar.ops.swiglu import swiglu_reference
 
 
-def held_against_reference(op, inputs: list, dtype: torch.dtype) -> list[Tensor]:
-    """Value and gradients of ``op`` under the Triton backend, and under the references in float64."""
+def held_against_reference(op, reference, inputs: list, dtype: torch.dtype) -> list[Tensor]:
+    """Value and gradients of ``op`` under the Triton backend, and of its reference in float64."""
     results = []
-    for name, double in ((backend.TRITON, False), (backend.REFERENCE, True)):
+    for compute, double in ((op, False), (reference, True)):
         given = [_leaf(x, double) if isinstance(x, Tensor) else x for x in inputs]
         leaves = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
-        with backend.use(name):
-            y = op(*given)
+        with backend.use(backend.TRITON):
+            y = compute(*given)
             torch.manual_seed(3)
             dy = torch.randn(y.shape).to(y.dtype)
             results.append([y.detach(), *torch.autograd.grad(y, leaves, dy)])
     for i, (got, want) in enumerate(zip(*results, strict=True)):
-        assert_close(got, want.double(), dtype, f"{getattr(op, '__name__', op)}, output {i}", beside=results[1][0])
+        assert_close(got, want.double(), dtype, f"{reference.__name__}, output {i}", beside=results[1][0])
     return results[0]
 
 
@@ -53,16 +59,18 @@ def single_ops(dtype: torch.dtype) -> list[Tensor]:
     angles, position = torch.randn(30, 8), torch.randint(0, 30, (19,), dtype=torch.int32)
     cu_seqlens = torch.tensor([0, 7, 7, 19], dtype=torch.int32)
     qkv = torch.randn(19, 8, 16, requires_grad=True)
-    written = held_against_reference(rms_norm, [torch.randn(9, 40, requires_grad=True), torch.randn(40, requires_grad=True), 1e-5], dtype)
-    written += held_against_reference(rope, [qkv, angles.cos(), angles.sin(), position, 6], dtype)
-    written += held_against_reference(rope, [qkv, angles[:, :5].cos(), angles[:, :5].sin(), position, 6], dtype)
+    written = held_against_reference(
+        rms_norm, rms_norm_reference, [torch.randn(9, 40, requires_grad=True), torch.randn(40, requires_grad=True), 1e-5], dtype
+    )
+    written += held_against_reference(rope, rope_reference, [qkv, angles.cos(), angles.sin(), position, 6], dtype)
+    written += held_against_reference(rope, rope_reference, [qkv, angles[:, :5].cos(), angles[:, :5].sin(), position, 6], dtype)
     head_weight = torch.rand(6, 16) + 0.5
-    written += held_against_reference(lambda x: head_norm(x, head_weight, 1e-5), [qkv], dtype)
-    written += held_against_reference(geglu, [torch.randn(9, 80, requires_grad=True)], dtype)
-    written += held_against_reference(swiglu, [torch.randn(9, 80, requires_grad=True)], dtype)
-    written += held_against_reference(attention, [qkv, cu_seqlens, 4, 2, 0.3], dtype)
+    written += held_against_reference(head_norm, head_norm_reference, [qkv, head_weight, 1e-5], dtype)
+    written += held_against_reference(geglu, geglu_reference, [torch.randn(9, 80, requires_grad=True)], dtype)
+    written += held_against_reference(swiglu, swiglu_reference, [torch.randn(9, 80, requires_grad=True)], dtype)
+    written += held_against_reference(attention, attention_reference, [qkv, cu_seqlens, 4, 2, 0.3], dtype)
     parents = torch.tensor([-1, 0, 0], dtype=torch.int32)
-    written += held_against_reference(attention, [qkv, cu_seqlens, 4, 2, 0.3, parents, 5, 2.0], dtype)
+    written += held_against_reference(attention, attention_reference, [qkv, cu_seqlens, 4, 2, 0.3, parents, 5, 2.0], dtype)
     return written
 
 

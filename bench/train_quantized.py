@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-import ayar
+from ayar import pipeline
 from ayar.model.config import ModelConfig
 from ayar.model.loading import load
 from reporting import write_report
@@ -116,7 +116,7 @@ def losses_of(steps: int, lora: dict[str, Any], output: Path) -> list[float]:
             "checkpoint_interval": steps + 1,
         },
     }
-    ayar.train(recipe)
+    pipeline.train(recipe)
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     return [line["loss"] for line in lines if "loss" in line]
 

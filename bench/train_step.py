@@ -108,6 +108,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     else:
         figures["two_threads"], reasons["two_threads"] = None, "this process may use one processor only"
     figures |= run("kernels", folder, threads, arguments.steps)
+    figures |= run("quantized", folder, threads, arguments.steps)
     write_report(arguments.json, figures, reasons)
 
 

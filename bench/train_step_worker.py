@@ -27,6 +27,11 @@ def main() -> None:
     if side == "kernels":
         print(json.dumps(kernels_against_torch()))
         return
+    if side == "quantized":
+        from train_quantized import speeds
+
+        print(json.dumps(speeds(folder, steps)))
+        return
     input_ids = torch.randint(0, 40000, (BATCH, SEQ_LEN), generator=torch.Generator().manual_seed(0))
     step = ayar_step(folder, input_ids) if side == "ayar" else peft_step(folder, input_ids, side.removeprefix("peft_"))
     loss, norm = step()

@@ -12,7 +12,16 @@ from ayar.recipe import Recipe
 from ayar.recipe.explain import explain_markdown
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/design.md", "docs/families.md", "docs/ops.md", "docs/recipe.md", "docs/text.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/design.md",
+    "docs/families.md",
+    "docs/ops.md",
+    "docs/recipe.md",
+    "docs/text.md",
+    "docs/tree.md",
+)
 
 
 def commands() -> list[tuple[str, str]]:

@@ -61,6 +61,7 @@ def main() -> None:
     for dtype, sides in curves.items():
         differences = [abs(ours - theirs) / theirs for ours, theirs in zip(sides["ayar"], sides["peft"], strict=True)]
         figures[f"largest_loss_difference_{dtype}"] = max(differences)
+        figures[f"mean_loss_difference_{dtype}"] = sum(differences) / len(differences)
         figures |= {f"last_20_losses_{side}_{dtype}": sum(curve[-20:]) / 20 for side, curve in sides.items()}
         print(
             f"{dtype}: largest difference {max(differences):.3%} at step {differences.index(max(differences))}, allowed {LIMITS[dtype]:.1%}"

@@ -28,14 +28,18 @@ def load(folder: Path | None) -> Any:
 
 
 def step(model: Any, tokens: torch.Tensor) -> tuple[float, float]:
-    """The loss, and the seconds of forward and backward; the second of two runs, since the first packs the weights."""
-    for _ in range(2):
-        start = time.perf_counter()
-        loss = model(input_ids=tokens, labels=tokens, use_cache=False).loss
-        loss.backward()
-        seconds = time.perf_counter() - start
-        model.zero_grad()
+    """The loss, and the seconds of forward and backward, after a run that packs the weights."""
+    loss_of(model, tokens).backward()
+    start = time.perf_counter()
+    loss = loss_of(model, tokens)
+    loss.backward()
+    seconds = time.perf_counter() - start
+    model.zero_grad()
     return loss.item(), seconds
+
+
+def loss_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    return model(input_ids=tokens, labels=tokens, use_cache=False).loss
 
 
 def main(folder: Path | None = None) -> tuple[float, float]:

@@ -59,6 +59,60 @@ def test_every_field_that_transformers_writes_is_known(tmp_path: Path, family: s
     assert ModelConfig.from_folder(tmp_path).model_type == family
 
 
+# The fields beside the sizes as published checkpoints have them, in the spelling of the transformers of their day.
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "SmolLM2-135M": {
+        "model_type": "llama", "hidden_act": "silu", "is_llama_config": True, "pretraining_tp": 1, "rope_interleaved": False,
+        "rope_scaling": None, "rope_theta": 100000, "tie_word_embeddings": True, "attention_bias": False, "attention_dropout": 0.0,
+        "initializer_range": 0.041666666666666664, "use_cache": True, "torch_dtype": "bfloat16",
+        "transformers.js_config": {"kv_cache_dtype": {"q4f16": "float16"}},
+    },
+    "Llama-3.2-1B": {
+        "model_type": "llama", "hidden_act": "silu", "mlp_bias": False, "attention_bias": False, "pretraining_tp": 1,
+        "eos_token_id": [128001, 128008, 128009], "rope_theta": 500000.0, "tie_word_embeddings": True,
+        "rope_scaling": {
+            "factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 8192, "rope_type": "llama3",
+        },
+    },
+    "Qwen2.5-0.5B": {
+        "model_type": "qwen2", "hidden_act": "silu", "max_window_layers": 24, "sliding_window": 32768, "use_sliding_window": False,
+        "use_mrope": False, "rope_theta": 1000000.0, "tie_word_embeddings": True,
+    },
+    "Qwen3-0.6B": {
+        "model_type": "qwen3", "attention_bias": False, "head_dim": 128, "max_window_layers": 28, "rope_scaling": None,
+        "rope_theta": 1000000, "sliding_window": None, "use_sliding_window": False, "tie_word_embeddings": True,
+    },
+    "gemma-2-2b": {
+        "model_type": "gemma2", "attn_logit_softcapping": 50.0, "cache_implementation": "hybrid", "final_logit_softcapping": 30.0,
+        "head_dim": 256, "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256,
+        "rope_theta": 10000.0, "sliding_window": 4096,
+    },
+    "gemma-3-1b-it": {
+        "model_type": "gemma3_text", "attn_logit_softcapping": None, "cache_implementation": "hybrid", "final_logit_softcapping": None,
+        "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "rope_local_base_freq": 10000,
+        "rope_scaling": None, "rope_theta": 1000000, "sliding_window": 512, "sliding_window_pattern": 6,
+    },
+    "Phi-3-mini-4k-instruct": {
+        "model_type": "phi3", "auto_map": {"AutoConfig": "configuration_phi3.Phi3Config"}, "attention_bias": False, "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0, "original_max_position_embeddings": 4096, "rope_scaling": None, "rope_theta": 10000.0, "sliding_window": 2047,
+        "tie_word_embeddings": False,
+    },
+    "Phi-4-mini-instruct": {
+        "model_type": "phi3", "full_attn_mod": 1, "interpolate_factor": 1, "lm_head_bias": False, "mlp_bias": False,
+        "max_position_embeddings": 131072, "original_max_position_embeddings": 4096, "partial_rotary_factor": 0.5,
+        "rope_scaling": {"type": "longrope", "short_factor": [1.0] * 3, "long_factor": [1.5] * 3}, "sliding_window": 262144,
+        "tie_word_embeddings": True,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_configurations_are_read(tmp_path: Path, name: str) -> None:
+    config = read(tmp_path, num_key_value_heads=2, **PUBLISHED[name])
+    assert config.model_type == PUBLISHED[name]["model_type"]
+    assert config.tie_word_embeddings == PUBLISHED[name].get("tie_word_embeddings", True)
+
+
 def test_windows_are_read_as_each_family_means_them(tmp_path: Path) -> None:
     def windows(family: str, **changes: Any) -> tuple[int | None, ...]:
         return read(tmp_path, model_type=family, num_key_value_heads=2, num_hidden_layers=4, **changes).windows

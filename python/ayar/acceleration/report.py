@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from ayar.acceleration.frozen_linear import Packed
@@ -39,6 +40,8 @@ class Accelerated:
     def __str__(self) -> str:
         lines = [f"{count} × {op}" for op, count in Counter(self.taken.values()).items()]
         text = "Ayar computes: " + (", ".join(lines) or "nothing")
+        if torch.get_num_threads() > 1 and self.taken:
+            text += "\nhint: torch.set_num_threads(1) leaves the cores to Ayar's own threads"
         reasons: dict[str, list[str]] = {}
         for name, reason in self.left.items():
             reasons.setdefault(reason, []).append(name)

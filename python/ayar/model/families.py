@@ -153,4 +153,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (None, False),
     "tie_encoder_decoder": (None, False),
     "pruned_heads": (None, {}),
+    "lm_head_bias": (None, False),
+    "full_attn_mod": (None, 1),
+    "interpolate_factor": (None, 1),
 }

@@ -155,15 +155,16 @@ def _unlisted_changed(language: Language) -> float:
 def _speed(spellers: list[Speller]) -> dict[str, float | None]:
     rng = random.Random(SEED)
     mixed, alone = [], []
-    for language in ("en", "tr"):
+    languages: tuple[Language, ...] = ("en", "tr")
+    for language in languages:
         words = " ".join(_sampled(language)).split()
         slipped = [_slip(word, LETTERS[language], rng) if len(word) > 3 and rng.random() < 0.05 else word for word in words]
         mixed += _in_rows(slipped)
         alone += [typed for typed, _ in misspelled(language)]
     text = pa.array(mixed)
     size = sum(map(len, map(str.split, mixed)))
-    by_language = {speller.language: speller.native for speller in spellers}
-    typed = {language: [word for word, _ in misspelled(language)] for language in by_language}
+    by_language: dict[str, Any] = {speller.language: speller.native for speller in spellers}
+    typed = {language: [word for word, _ in misspelled(language)] for language in languages}
     searched = _seconds(lambda: [by_language[language].correct_words(words, log(CAUTION)) for language, words in typed.items()])
     return {
         "spelling_words_per_s": size / _seconds(lambda: correct_spelling(text, spellers)),

@@ -131,7 +131,8 @@ def narrower_units(folder: Path, threads: int, steps: int) -> tuple[dict[str, fl
         seconds = median(run("ayar", folder, threads, steps, isa)["step_seconds"])
         peak = backend.peak_gflops(isa, torch.bfloat16, seconds=0.5)
         figures |= {name: flops / seconds / peak / 1e9, f"{isa}_step_seconds": seconds, f"{isa}_peak_gflops": peak}
-    fastest = min((figures[f"{isa}_step_seconds"] for isa in NARROWER.values() if f"{isa}_step_seconds" in figures), default=None)
+    taken = [figures.get(f"{isa}_step_seconds") for isa in NARROWER.values()]
+    fastest = min((seconds for seconds in taken if seconds is not None), default=None)
     figures["peft_fp32_step_seconds"] = peer = median(run("peft_fp32", folder, threads, min(steps, 3))["step_seconds"])
     figures["speedup_vs_peft_fp32"] = peer / fastest if fastest else None
     if not fastest:

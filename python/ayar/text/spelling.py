@@ -92,4 +92,4 @@ def misspellings(language: Language) -> list[tuple[str, str, str]]:
     """Typed, meant, and the second word of what is meant or ""."""
     text = files("ayar.text").joinpath(f"misspellings_{language}.txt").read_text(encoding="utf-8")
     lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
-    return [(typed, meant, *second, "")[:3] for typed, meant, *second in lines]
+    return [(typed, meant, second[0] if second else "") for typed, meant, *second in lines]

@@ -197,7 +197,7 @@ EFFECTS: dict[str, Effect] = {
     "train.dtype": Effect("float32", weights),
     "train.threads": Effect(1, threads, otherwise=2),
     "train.evaluation_interval": Effect(1, files, {"train.max_steps": 3}),
-    "train.early_stopping_patience": Effect(1, files, {**EVERY_STEP, "train.learning_rate": 0.9, "train.max_steps": 12}),
+    "train.early_stopping_patience": Effect(1, files, {**EVERY_STEP, "train.learning_rate": 0.9, "train.max_steps": 12, "train.share_prefixes": False}),
     "train.checkpoint_interval": Effect(1, files, {"train.max_steps": 3, "train.keep_checkpoints": 5}),
     "train.keep_checkpoints": Effect(3, files, {"train.max_steps": 3, "train.checkpoint_interval": 1}),
     "train.tensorboard": Effect(True, files, otherwise=False),

@@ -14,6 +14,7 @@ from ayar.data.format import FormatSettings
 from ayar.data.prepare import prepare
 from ayar.data.quality import QualitySettings
 from ayar.data.sources import SourceSettings
+from ayar.data.spelling import SpellingSettings
 from ayar.data.split import SplitSettings
 from ayar.errors import DataError
 from tests.data.tiny_model import OracleTokenizer, write_model_folder
@@ -26,7 +27,7 @@ def settings(**sections: object) -> Any:
     return SimpleNamespace(
         **{
             "source": SourceSettings(), "clean": CleanSettings(), "anonymize": AnonymizeSettings(), "quality": QualitySettings(),
-            "split": SplitSettings(), "balance": BalanceSettings(), "format": FormatSettings(),
+            "split": SplitSettings(), "balance": BalanceSettings(), "format": FormatSettings(), "spelling": SpellingSettings(),
         } | sections
     )  # fmt: skip
 
@@ -59,7 +60,9 @@ def test_every_row_is_kept_or_rejected_and_the_counts_add_up(tmp_path: Path, mod
     path, seen = messy_file(tmp_path), []
     chosen = settings(source=SourceSettings(ragged="drop"), balance=BalanceSettings(method="oversample"))
     prepared = prepare([path], "classify", chosen, OracleTokenizer(model), model, seed=1, progress=seen.append)
-    assert [report["stage"] for report in seen] == ["sources", "clean", "anonymize", "quality", "split", "balance", "format", "length"]
+    assert [report["stage"] for report in seen] == [
+        *("sources", "clean", "anonymize", "spelling", "quality", "split", "balance", "format", "length")
+    ]
     for before, after in pairwise(seen):
         assert before["rows_out"] == after["rows_in"]
     for report in seen:

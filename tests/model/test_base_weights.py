@@ -35,7 +35,7 @@ def test_nf4_base_is_that_of_the_dequantized_checkpoint(tmp_path: Path) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "_proj.weight" in name:
-                parameter.copy_(FrozenWeight.pack([parameter], storage="nf4").unpack())
+                parameter.copy_(FrozenWeight.pack([parameter.detach()], storage="nf4").unpack())
     model.save_pretrained(tmp_path / "dequantized")
     loss, gradient = loss_and_gradient(loaded(tmp_path / "dequantized"))
     quantized_loss, quantized_gradient = loss_and_gradient(loaded(tmp_path / "model", base_weights="nf4"))

@@ -31,7 +31,7 @@ def emulated_product(x: Tensor, panels: Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("rows", "depth", "cols"), [(1, 1, 1), (7, 37, 50), (13, 64, 80), (3, 2080, 33)])
-@pytest.mark.parametrize("magnitude", [1.0, 2.0**-62])
+@pytest.mark.parametrize("magnitude", [1.0, 2.0**-55])  # below, products leave the range of fp32, which the emulation rounds
 def test_equals_the_emulated_instruction(rows: int, depth: int, cols: int, magnitude: float) -> None:
     torch.manual_seed(depth)
     x, weight = (magnitude * torch.randn(rows, depth)).bfloat16(), (magnitude * torch.randn(cols, depth)).bfloat16()

@@ -63,7 +63,7 @@ def test_frequent_turkish_words() -> None:
     accented = [form for form in spellings(words) if not form.isascii()]
     assert_unchanged(accented[::3])
     for page in PAGES:
-        assert_repaired(accented[::2], page, 1, share=0.998)  # ü alone, Mü, Lİ: a letter and a sign too
+        assert_repaired(accented[::2], page, 1, share=0.997)  # ü alone, Mü, Lİ: a letter and a sign too
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,10 @@ def rms_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Ten
     rms_norm.launch_norm_project(x.view(-1, cols), None, weight, eps, None, y.view(-1, cols), None, rstd.view(-1), None)
 
 
-def rms_norm_backward_input(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
+def rms_norm_backward_input(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, residual: Tensor, dx: Tensor) -> None:
     cols = x.shape[-1]
-    rms_norm.launch_norm_backward(dy.view(-1, cols), x.view(-1, cols), weight, rstd.view(-1), None, dx.view(-1, cols))
+    stream = residual.view(-1, cols) if residual.numel() else None
+    rms_norm.launch_norm_backward(dy.view(-1, cols), x.view(-1, cols), weight, rstd.view(-1), stream, dx.view(-1, cols))
 
 
 def rms_norm_backward_weight(dy: Tensor, x: Tensor, rstd: Tensor, dweight: Tensor) -> None:

@@ -51,11 +51,7 @@ def _forward(model: Any, original: Callable, head: Packed) -> Callable:
         positions = (targets != ignored).nonzero()[:, 0]
         total = linear_cross_entropy(hidden, head.weight(), positions, targets[positions], None, softcap)
         loss = total / (len(positions) if counted is None else counted)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            past_key_values=outputs.past_key_values,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-        )
+        kept = ("past_key_values", "hidden_states", "attentions")
+        return CausalLMOutputWithPast(loss=loss, **{name: getattr(outputs, name) for name in kept})
 
     return forward

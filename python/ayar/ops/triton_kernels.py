@@ -165,7 +165,7 @@ def attention_backward(
     attention.launch_attention_backward(dy, qkv, y, logsumexp, plan, num_heads, num_kv_heads, scale, softcap or None, window or None, dqkv)
 
 
-def _plan(qkv: Tensor, cu_seqlens: Tensor, parents: Tensor, window: int) -> object:
+def _plan(qkv: Tensor, cu_seqlens: Tensor, parents: Tensor, window: int) -> attention.Plan:
     """Block lists for one call; a decoder makes them once a step instead."""
     until, position_ids = (
         torch.from_numpy(values).to(qkv.device) for values in visibility(cu_seqlens.cpu().numpy(), parents.cpu().numpy())

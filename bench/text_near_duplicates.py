@@ -10,11 +10,9 @@ os.environ["RAYON_NUM_THREADS"] = "1"  # read when rensa starts its pool
 
 import argparse
 import random
-import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from ayar.ops import backend
 from ayar.text.near_duplicates import Shingles, minhash_signatures
 from corpus import make_corpus
 from reporting import write_report
+from timing import median_seconds
 
 WIDTH, PERMUTATIONS, ROUNDS, SEED = 5, 128, 5, 7
 
@@ -41,7 +40,7 @@ def near_duplicate_figures() -> tuple[dict[str, float | None], dict[str, str]]:
     array = pa.array(texts)
     kind = Shingles("words", WIDTH)
     pairs = _neighbours(texts)
-    ours = _seconds(lambda: minhash_signatures(array, kind, PERMUTATIONS, SEED))
+    ours = median_seconds(lambda: minhash_signatures(array, kind, PERMUTATIONS, SEED), ROUNDS)
     figures: dict[str, float | None] = {
         "neardup_documents_per_s": len(texts) / ours,
         "neardup_estimate_error": _estimate_error(pairs, lambda rows: minhash_signatures(pa.array(rows), kind, PERMUTATIONS, SEED)),
@@ -54,7 +53,7 @@ def near_duplicate_figures() -> tuple[dict[str, float | None], dict[str, str]]:
     def peer(rows: list[str]) -> Any:
         return rensa.RMinHash.digest_matrix_from_token_sets([shingles(row) for row in rows], PERMUTATIONS, SEED)
 
-    theirs = _seconds(lambda: peer(texts))
+    theirs = median_seconds(lambda: peer(texts), ROUNDS)
     figures |= {
         "neardup_vs_rensa": theirs / ours,
         "rensa_documents_per_s": len(texts) / theirs,
@@ -87,16 +86,6 @@ def _estimate_error(pairs: list[tuple[str, str]], signatures: Callable[[list[str
     sets = [(set(shingles(a)), set(shingles(b))) for a, b in pairs]
     true = np.array([len(a & b) / len(a | b) for a, b in sets])
     return float(np.sqrt(np.mean((estimates - true) ** 2)))
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    call()
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return median(times)
 
 
 if __name__ == "__main__":

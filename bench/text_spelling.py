@@ -8,13 +8,11 @@ none of them seen before.
 import argparse
 import random
 import re
-import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from math import log
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +22,8 @@ from ayar.ops import backend
 from ayar.text.spelling import CANDIDATES, CAUTION, Speller, correct_spelling, load_speller, misspellings
 from ayar.text.spelling_words import Language, frequent_words
 from reporting import write_report
-from tests.text.turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
+from timing import median_seconds
+from turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
 
 LETTERS: dict[Language, str] = {"en": "abcdefghijklmnopqrstuvwxyz", "tr": "abcçdefgğhıijklmnoöprsştuüvyz"}
 COMMON, MISSPELLINGS, SAMPLED_WORDS, ROW, ROUNDS, SEED = 10_000, 4_000, 200_000, 12, 5, 7
@@ -165,9 +164,11 @@ def _speed(spellers: list[Speller]) -> dict[str, float | None]:
     size = sum(map(len, map(str.split, mixed)))
     by_language: dict[str, Any] = {speller.language: speller.native for speller in spellers}
     typed = {language: [word for word, _ in misspelled(language)] for language in languages}
-    searched = _seconds(lambda: [by_language[language].correct_words(words, log(CAUTION)) for language, words in typed.items()])
+    searched = median_seconds(
+        lambda: [by_language[language].correct_words(words, log(CAUTION)) for language, words in typed.items()], ROUNDS
+    )
     return {
-        "spelling_words_per_s": size / _seconds(lambda: correct_spelling(text, spellers)),
+        "spelling_words_per_s": size / median_seconds(lambda: correct_spelling(text, spellers), ROUNDS),
         "spelling_misspellings_per_s": len(alone) / searched,
     }
 
@@ -189,18 +190,8 @@ def _symspellpy(language: Language, pairs: list[tuple[str, str]]) -> tuple[dict[
     def suggest(word: str) -> list[str]:
         return [found.term for found in peer.lookup(word, package.Verbosity.TOP, 2)[:1]]
 
-    seconds = _seconds(lambda: [suggest(typed) for typed, _ in pairs[:1000]], rounds=3)
+    seconds = median_seconds(lambda: [suggest(typed) for typed, _ in pairs[:1000]], rounds=3)
     return {names[0]: _first_rank(pairs, suggest), names[1]: 1000 / seconds}, {}
-
-
-def _seconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    call()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return median(times)
 
 
 if __name__ == "__main__":

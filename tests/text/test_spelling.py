@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ayar.ops import backend
 from ayar.text.spelling import Speller, correct_spelling, load_speller, misspellings
-from tests.text.turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
+from bench.turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
 
 TURKISH_LETTERS = "abcçdefgğhıijklmnoöprsştuüvyz"
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CPP := $(shell git ls-files 'csrc/*.cpp' 'csrc/*.hpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/cpp/*.cpp' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test bench format lint type gpu sanitize clean
+.PHONY: demo test bench format lint tidy type gpu sanitize clean
 
 demo: $(VENV)/demo
 	$(BIN)/ayar run examples/support/recipe.yaml
@@ -26,6 +26,11 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(if $(CPP),$(BIN)/clang-format --dry-run --Werror $(CPP))
+
+# Minutes: every source, and kernels as the widest instruction set compiles them.
+tidy: $(VENV)/dev
+	$(BIN)/python -c "import glob, json; [print(e['file']) for f in glob.glob('build/*/compile_commands.json') for e in json.load(open(f))]" | \
+		xargs -P $$(nproc) -n 1 $(BIN)/clang-tidy -p build/*/ --quiet --extra-arg=-Wno-unknown-warning-option
 
 type: $(VENV)/dev
 	$(BIN)/pyright

@@ -7,48 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "text/clean_operators.hpp"
 #include "text/rewrite.hpp"
 #include "text/text_batch.hpp"
 
 namespace ayar {
-
-// In the order in which they run. UTF-8 repair always runs: what comes out is a valid Arrow string.
-enum CleanOperator : int {
-  kUtf8,
-  kTags,
-  kEntities,
-  kMojibake,
-  kTurkishPage,
-  kInvisible,
-  kWidth,
-  kLigatures,
-  kNfkc,
-  kNfc,
-  kQuotes,
-  kDashes,
-  kMarkdown,
-  kLinksDropped,
-  kLinksMarked,
-  kReplies,
-  kHyphenation,
-  kPunctuation,
-  kStretched,
-  kSymbols,
-  kDates,
-  kNumbers,
-  kUnits,
-  kBooleans,
-  kTurkishLetters,
-  kWhiteSpace,
-  kCleanOperators
-};
-constexpr std::array<const char*, kCleanOperators> kCleanOperatorNames = {
-    "utf8",      "tags",    "entities", "mojibake", "turkish_page",  "invisible",    "width",           "ligatures",   "nfkc",
-    "nfc",       "quotes",  "dashes",   "markdown", "links_dropped", "links_marked", "replies",         "hyphenation", "punctuation",
-    "stretched", "symbols", "dates",    "numbers",  "units",         "booleans",     "turkish_letters", "white_space"};
-
-// One bit an operator: 1 << kTags and so on.
-using CleanMask = uint32_t;
 
 // Whether any of the operators could change the text: one vectorised look at it, never wrong when it says no.
 bool needs_cleaning(std::string_view text, CleanMask operators);

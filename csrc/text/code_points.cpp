@@ -1,8 +1,10 @@
 #include "text/code_points.hpp"
 
 namespace ayar {
-namespace {
+namespace code_point_tables {
 #include "text/tables/code_points.inc"
+}
+namespace {
 
 struct ScriptRange {
   char32_t first, last;
@@ -23,10 +25,6 @@ constexpr ScriptRange kScripts[] = {
 };
 }  // namespace
 
-uint8_t code_point_byte(char32_t code) {
-  return code <= 0x10FFFF ? kBlocks[kBlockOf[code >> 7]][code & 127] : 0;
-}
-
 Script script_of(char32_t code) {
   if (!is_letter(kind_of(code)) && kind_of(code) != Kind::mark) return Script::none;
   for (const ScriptRange& range : kScripts) {
@@ -41,7 +39,7 @@ bool is_emoji(char32_t code) {
 }
 
 const char* unicode_version() {
-  return kUnicodeVersion;
+  return code_point_tables::kUnicodeVersion;
 }
 
 }  // namespace ayar

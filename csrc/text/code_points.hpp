@@ -17,7 +17,14 @@ enum CodePointFlag : uint8_t {
   kIsJoiner = 128,    // invisible, but some scripts and emoji need it: ZWNJ, ZWJ, variation selectors of ideographs
 };
 
-uint8_t code_point_byte(char32_t code);  // 0 above U+10FFFF
+namespace code_point_tables {
+extern const uint16_t kBlockOf[8704];
+extern const uint8_t kBlocks[][128];
+}  // namespace code_point_tables
+
+inline uint8_t code_point_byte(char32_t code) {  // 0 above U+10FFFF
+  return code <= 0x10FFFF ? code_point_tables::kBlocks[code_point_tables::kBlockOf[code >> 7]][code & 127] : 0;
+}
 inline Kind kind_of(char32_t code) {
   return static_cast<Kind>(code_point_byte(code) & 7);
 }

@@ -1,12 +1,13 @@
 // sources: csrc/text/utf8.cpp csrc/text/code_points.cpp csrc/text/nfc.cpp csrc/text/html_entities.cpp
 // sources: csrc/text/html_tags.cpp csrc/text/mojibake.cpp csrc/text/mojibake_judge.cpp csrc/text/code_pages.cpp csrc/text/characters.cpp
-// sources: csrc/text/clean.cpp csrc/text/rewrite.cpp csrc/text/white_space.cpp csrc/text/turkish_page.cpp csrc/text/compatibility.cpp
+// sources: csrc/text/clean.cpp csrc/text/clean_scan.cpp csrc/text/rewrite.cpp csrc/text/white_space.cpp csrc/text/turkish_page.cpp
 // sources: csrc/text/markdown.cpp csrc/text/web_links.cpp csrc/text/email_replies.cpp csrc/text/line_joins.cpp csrc/text/repetition.cpp
-// sources: csrc/text/values.cpp csrc/text/deasciify.cpp
-// sources: csrc/core/thread_pool.cpp csrc/core/errors.cpp
+// sources: csrc/text/values.cpp csrc/text/deasciify.cpp csrc/text/compatibility.cpp
+// sources: csrc/core/thread_pool.cpp csrc/core/errors.cpp csrc/core/cpu_features.cpp
 // Cleaning of any bytes with any choice of operators: well-formed, idempotent, and the vectorised look never misses what would change.
 #include "mutation.hpp"
 #include "text/clean.hpp"
+#include "text/clean_scan.hpp"
 #include "text/utf8.hpp"
 
 namespace {
@@ -153,6 +154,7 @@ int main(int argc, char** argv) {
   for (long long iteration = 0; iteration < count; ++iteration) {
     const Exact text(mutator.text());
     const ayar::CleanMask operators = mutator.below(3) == 0 ? kDefault : static_cast<ayar::CleanMask>(mutator.next()) & kEvery;
+    FUZZ_CHECK(ayar::scan_for_work(text.view()) == ayar::scan_for_work_portable(text.view()));
     std::string once, twice;
     ayar::Edits edits;
     ayar::CleanDetails details, repeated;

@@ -1,9 +1,9 @@
 // sources: csrc/text/utf8.cpp csrc/text/code_points.cpp csrc/text/nfc.cpp csrc/text/html_entities.cpp
 // sources: csrc/text/html_tags.cpp csrc/text/mojibake.cpp csrc/text/mojibake_judge.cpp csrc/text/code_pages.cpp csrc/text/characters.cpp
-// sources: csrc/text/clean.cpp csrc/text/rewrite.cpp csrc/text/white_space.cpp csrc/text/turkish_page.cpp csrc/text/compatibility.cpp
+// sources: csrc/text/clean.cpp csrc/text/clean_scan.cpp csrc/text/rewrite.cpp csrc/text/white_space.cpp csrc/text/turkish_page.cpp
 // sources: csrc/text/markdown.cpp csrc/text/web_links.cpp csrc/text/email_replies.cpp csrc/text/line_joins.cpp csrc/text/repetition.cpp
-// sources: csrc/text/values.cpp csrc/text/deasciify.cpp
-// sources: csrc/core/thread_pool.cpp csrc/core/errors.cpp
+// sources: csrc/text/values.cpp csrc/text/deasciify.cpp csrc/text/compatibility.cpp
+// sources: csrc/core/thread_pool.cpp csrc/core/errors.cpp csrc/core/cpu_features.cpp
 // Texts that end at the last byte of a page, with a page behind it that nobody may read: vector loads must stay inside.
 #include <sys/mman.h>
 #include <unistd.h>

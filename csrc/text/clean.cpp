@@ -1,6 +1,7 @@
 #include "text/clean.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "text/characters.hpp"
 #include "text/clean_scan.hpp"
@@ -205,6 +206,7 @@ void clean_piece(const TextBatch& texts, int64_t first, int64_t last, CleanMask 
     const CleanMask touched = clean_pending(text, operators, pending, cleaned, details);
     for (int op = 0; op < kCleanOperators; ++op) piece.doubtful[op] += details.doubtful[op];
     if (touched == 0) continue;
+    if (!piece.is_changed) piece.bytes.reserve(texts.range(first, last).size());
     piece.is_changed = true;
     piece.bytes += texts.range(copied, row);
     piece.bytes += cleaned;
@@ -224,7 +226,7 @@ void clean_piece(const TextBatch& texts, int64_t first, int64_t last, CleanMask 
 CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators, bool wants_edits) {
   operators |= mask_of(kUtf8);
   constexpr int64_t kPieceBytes = 128 << 10;  // large enough to pay for a task, small enough for every thread to get some
-  const std::vector<int64_t> starts = texts.pieces(kPieceBytes);
+  const std::vector<int64_t> starts = thread_count() > 1 ? texts.pieces(kPieceBytes) : std::vector<int64_t>{0, texts.rows()};
   CleanedBatch result;
   result.offsets.resize(texts.rows() + 1);
   std::vector<Piece> pieces(starts.size() - 1);
@@ -245,10 +247,16 @@ CleanedBatch clean_batch(const TextBatch& texts, CleanMask operators, bool wants
     return result;
   }
   for (int64_t row = 0; row < texts.rows(); ++row) result.offsets[row + 1] += result.offsets[row];
-  result.bytes.reserve(size);
+  if (pieces.size() == 1) {
+    result.bytes = std::move(pieces[0].bytes);
+  } else {
+    result.bytes.reserve(size);
+  }
   for (size_t i = 0; i < pieces.size(); ++i) {
-    result.bytes += pieces[i].is_changed ? std::string_view(pieces[i].bytes) : texts.range(starts[i], starts[i + 1]);
-    std::string().swap(pieces[i].bytes);
+    if (pieces.size() > 1) {
+      result.bytes += pieces[i].is_changed ? std::string_view(pieces[i].bytes) : texts.range(starts[i], starts[i + 1]);
+      std::string().swap(pieces[i].bytes);
+    }
     for (int op = 0; op < kCleanOperators; ++op) {
       result.rows_touched[op] += pieces[i].rows_touched[op];
       result.characters_changed[op] += pieces[i].characters_changed[op];

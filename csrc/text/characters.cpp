@@ -1,5 +1,6 @@
 #include "text/characters.hpp"
 
+#include <cstdint>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -32,16 +33,21 @@ size_t control_sequence(const char* p, const char* end) {
   return q < end && *q >= 0x40 && *q <= 0x7E ? static_cast<size_t>(q + 1 - p) : 0;
 }
 
-// The first byte at or behind p that is no printable ASCII.
-const char* skip_printable(const char* p, const char* end) {
+// The first character at or behind p that may be invisible: a control character, or one from U+0080 to U+00BF or from U+0300 on.
+const char* skip_visible(const char* p, const char* end) {
 #if defined(__SSE2__)
   for (; end - p >= 16; p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i other = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
-    if (const int mask = _mm_movemask_epi8(other); mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    const auto is = [bytes](int byte) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(static_cast<char>(byte))); };
+    const __m128i control = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes), is(0x7F));
+    const __m128i lead = _mm_or_si128(_mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(static_cast<char>(0xCC))), bytes), is(0xC2));
+    if (const int mask = _mm_movemask_epi8(_mm_or_si128(control, lead)); mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
   }
 #endif
-  while (p < end && *p >= ' ' && *p < 0x7F) ++p;
+  for (; p < end; ++p) {
+    const auto byte = static_cast<uint8_t>(*p);
+    if (byte < 0x20 || byte == 0x7F || byte == 0xC2 || byte >= 0xCC) break;
+  }
   return p;
 }
 
@@ -61,15 +67,11 @@ bool repair_utf8(std::string_view text, std::string& out, Tally& tally) {
 }
 
 bool drop_invisible(std::string_view text, std::string& out, Tally& tally) {
-  const char* const end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   Rewrite rewrite(text, out, tally);
-  char32_t before = 0;
-  for (const char* p = text.data(); p < end;) {
-    if (const char* const other = skip_printable(p, end); other > p) {
-      before = static_cast<char32_t>(other[-1]);
-      p = other;
-      continue;
-    }
+  const char *gone_begin = begin, *gone_end = begin;  // what was dropped last, without a gap
+  for (const char* p = skip_visible(begin, end); p < end; p = skip_visible(p, end)) {
     const utf8::Decoded next = utf8::decode(p, end);
     const uint8_t flags = code_point_byte(next.code);
     size_t dropped = 0;
@@ -77,16 +79,19 @@ bool drop_invisible(std::string_view text, std::string& out, Tally& tally) {
       const size_t sequence = control_sequence(p, end);
       dropped = sequence != 0 ? sequence : next.length;
     } else if (flags & kIsJoiner) {
-      const char* after = p + next.length;
+      const char* const kept_end = p == gone_end ? gone_begin : p;
+      const char* const after = p + next.length;
+      const char32_t before = kept_end > begin ? utf8::decode_before(begin, kept_end).code : 0;
       if (!joiner_is_needed(next.code, before, after < end ? utf8::decode(after, end).code : 0)) dropped = next.length;
     }
     if (dropped == 0) {
-      before = next.code;
       p += next.length;
       continue;
     }
-    rewrite.replace(p - text.data(), p + dropped - text.data(), {});
+    rewrite.replace(p - begin, p + dropped - begin, {});
+    if (p != gone_end) gone_begin = p;
     p += dropped;
+    gone_end = p;
   }
   return rewrite.finish();
 }

@@ -72,10 +72,16 @@ uint8_t page_byte(char32_t code, CodePage page) {
 }
 
 char32_t windows_1252(uint8_t byte) {
-  for (const WesternByte& entry : kWesternBytes) {
-    if (entry.byte == byte && byte < 0xA0) return entry.code;
-  }
-  return 0;
+  struct Images {
+    char32_t of[32] = {};
+    constexpr Images() {
+      for (const WesternByte& entry : kWesternBytes) {
+        if (entry.byte < 0xA0) of[entry.byte - 0x80] = entry.code;
+      }
+    }
+  };
+  static constexpr Images images;
+  return byte >= 0x80 && byte < 0xA0 ? images.of[byte - 0x80] : 0;
 }
 
 bool starts_mojibake(char32_t first, char32_t second) {

@@ -33,7 +33,7 @@ CleanMask work_at(std::string_view text, size_t at) {
   const char32_t code = utf8::decode(text.data() + at, text.data() + text.size()).code;
   CleanMask work = work_of(code);
   if (code < 0x100 && is_lone_mojibake(text, at, code)) work |= mask_of(kMojibake);
-  if (code == utf8::kReplacement && (at == 0 || static_cast<uint8_t>(text[at - 1]) >= 0x80)) work |= mask_of(kMojibake);
+  if (code == utf8::kReplacement && at > 0 && static_cast<uint8_t>(text[at - 1]) >= 0x80) work |= mask_of(kMojibake);
   return work;
 }
 

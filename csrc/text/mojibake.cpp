@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "text/clean_scan.hpp"
 #include "text/code_pages.hpp"
 #include "text/code_points.hpp"
 #include "text/mojibake_judge.hpp"
@@ -27,7 +29,7 @@ struct Candidate {
   size_t first, count;  // of the Chars that it would replace; count is 0 where their bytes are not UTF-8
 };
 
-Candidate read_utf8(const std::vector<Char>& chars, size_t i) {
+Candidate read_utf8(std::span<const Char> chars, size_t i) {
   char bytes[6] = {};
   const size_t count = std::min<size_t>(6, chars.size() - i);
   for (size_t j = 0; j < count; ++j) bytes[j] = static_cast<char>(chars[i + j].byte);
@@ -53,30 +55,54 @@ Candidate read_utf8(const std::vector<Char>& chars, size_t i) {
 // A stretch of the text and what it should read.
 struct Repair {
   size_t begin, end;
-  std::string replacement;
+  size_t text_begin, text_end;  // of the replacement, among those of its line
   Verdict verdict;
   Script script;  // of a letter that is not Latin, else none
 };
 
-// One line, read as if it had been misread in one page.
+// The last letters before a place.
+class Word {
+ public:
+  static constexpr size_t kLongest = 24;
+  bool is_full() const { return size_ == kLongest; }
+  void append(char32_t letter) { letters_[size_++] = letter; }
+  void reverse() { std::reverse(letters_, letters_ + size_); }
+  void clear() { size_ = 0; }
+  void drop_last() { --size_; }
+  bool empty() const { return size_ == 0; }
+  char32_t back() const { return letters_[size_ - 1]; }
+  std::u32string_view view() const { return {letters_, size_}; }
+
+ private:
+  char32_t letters_[kLongest];
+  size_t size_ = 0;
+};
+
+// One line, read as if it had been misread in one page. Serves many lines, to keep its buffers.
 class Repairer {
  public:
-  Repairer(std::string_view line, CodePage page) : text_(line), page_(page) {}
-
   // How many characters would be repaired.
-  size_t read() {
+  size_t read(std::string_view line, CodePage page) {
+    text_ = line;
+    page_ = page;
+    repairs_.clear();
+    replacements_.clear();
+    any_strong_ = has_other_letters_ = false;
+    strong_scripts_ = 0;
     collect();
     return static_cast<size_t>(std::count_if(repairs_.begin(), repairs_.end(), [this](const Repair& repair) { return accepts(repair); }));
   }
 
   size_t doubtful() const { return repairs_.size(); }  // where nothing is accepted
 
-  bool repair(std::string& out, Tally& tally) const {
-    Rewrite rewrite(text_, out, tally);
+  // Calls change(begin, end, replacement) for each repair of the line that was read last.
+  template <class Change>
+  void for_each_repair(const Change& change) const {
     for (const Repair& repair : repairs_) {
-      if (accepts(repair)) rewrite.replace(repair.begin, repair.end, repair.replacement);
+      if (accepts(repair)) {
+        change(repair.begin, repair.end, std::string_view(replacements_).substr(repair.text_begin, repair.text_end - repair.text_begin));
+      }
     }
-    return rewrite.finish();
   }
 
  private:
@@ -90,7 +116,7 @@ class Repairer {
   void collect() {
     const char* const begin = text_.data();
     const char* const end = begin + text_.size();
-    std::vector<Char> run;
+    std::vector<Char>& run = run_;
     char32_t before2 = 0, before = 0;
     for (const char* p = begin; p < end;) {
       if (static_cast<uint8_t>(*p) < 0x80) {
@@ -127,8 +153,8 @@ class Repairer {
     }
   }
 
-  void cut_into_groups(const std::vector<Char>& run, Neighbours around) {
-    std::vector<Candidate> group;
+  void cut_into_groups(std::span<const Char> run, Neighbours around) {
+    std::vector<Candidate>& group = group_;
     for (size_t i = 0; i < run.size();) {
       group.clear();
       const size_t first = i;
@@ -154,31 +180,32 @@ class Repairer {
     }
   }
 
-  // The letters that end at `offset`, at most kLongestWord of them; a mark before them that is not ASCII may be half a letter, so it
-  // counts.
-  std::u32string letters_before(size_t offset) const {
+  // The letters that end at `offset`, the last of them; a mark before them that is not ASCII may be half a letter, so it counts.
+  Word letters_before(size_t offset) const {
     const char* const begin = text_.data();
-    std::u32string reversed;
-    for (const char* p = begin + offset; p > begin && reversed.size() < kLongestWord;) {
+    Word word;
+    for (const char* p = begin + offset; p > begin && !word.is_full();) {
       const utf8::Decoded previous = utf8::decode_before(begin, p);
       const bool is_apostrophe = previous.code == '\'' || previous.code == 0x2019;
       if (!is_letter(kind_of(previous.code)) && !is_apostrophe) {
-        if (previous.code >= 0x80 && !reversed.empty()) reversed += U'*';
+        if (previous.code >= 0x80 && !word.empty()) word.append(U'*');
         break;
       }
-      reversed += previous.code;
+      word.append(previous.code);
       p -= previous.length;
     }
-    while (!reversed.empty() && (reversed.back() == '\'' || reversed.back() == 0x2019)) reversed.pop_back();  // a quotation mark
-    return {reversed.rbegin(), reversed.rend()};
+    while (!word.empty() && (word.back() == '\'' || word.back() == 0x2019)) word.drop_last();  // a quotation mark
+    word.reverse();
+    return word;
   }
 
   // The letters before the i-th candidate of a group, as they are repaired.
-  std::u32string word_before(const std::vector<Candidate>& group, size_t i) const {
-    std::u32string word = i < kLongestWord ? letters_before(group_begin_) : std::u32string{};
-    for (size_t j = i < kLongestWord ? 0 : i - kLongestWord; j < i; ++j) {
-      if (is_letter(kind_of(group[j].code)) && word.size() < kLongestWord) {
-        word += group[j].code;
+  Word word_before(std::span<const Candidate> group, size_t i) const {
+    Word word;
+    if (i < Word::kLongest) word = letters_before(group_begin_);
+    for (size_t j = i < Word::kLongest ? 0 : i - Word::kLongest; j < i; ++j) {
+      if (is_letter(kind_of(group[j].code)) && !word.is_full()) {
+        word.append(group[j].code);
       } else {
         word.clear();
       }
@@ -187,7 +214,7 @@ class Repairer {
   }
 
   // The second byte of a misread `à`, `Š` or `Р` is a no-break space, which somebody has made a plain one: `voilÃ le`.
-  bool restore_space(const std::vector<Char>& run, size_t i, const Neighbours& around) {
+  bool restore_space(std::span<const Char> run, size_t i, const Neighbours& around) {
     const char32_t lead = run[i].code;
     const size_t end = run[i].offset + 2;
     if ((lead != 0xC3 && lead != 0xC5 && lead != 0xD0) || end + 1 >= text_.size() || text_[end] != ' ' || i + 1 < run.size()) return false;
@@ -196,16 +223,18 @@ class Repairer {
       const bool is_in_word = kind_of(before) == Kind::lower, is_double = text_[end + 1] == ' ';
       const bool goes_on_small = is_double || (text_[end + 1] >= 'a' && text_[end + 1] <= 'z');
       if (!goes_on_small || (!is_in_word && is_letter(kind_of(before)))) return false;
-      add({run[i].offset, end + (is_double ? 1 : 0), "\u00E0", is_in_word ? Verdict::strong : Verdict::weak, Script::none});
+      replacements_ += "\u00E0";
+      add(run[i].offset, end + (is_double ? 1 : 0), is_in_word ? Verdict::strong : Verdict::weak, Script::none);
       return true;
     }
     const bool goes_on = lead == 0xC5 ? text_[end + 1] >= 'a' && text_[end + 1] <= 'z' : text_[end + 1] == '\xC3';
     if (!goes_on || is_letter(kind_of(before))) return false;
-    add({run[i].offset, end + 1, lead == 0xC5 ? "\u0160" : "\u0420", Verdict::weak, lead == 0xC5 ? Script::none : Script::cyrillic});
+    replacements_ += lead == 0xC5 ? "\u0160" : "\u0420";
+    add(run[i].offset, end + 1, Verdict::weak, lead == 0xC5 ? Script::none : Script::cyrillic);
     return true;
   }
 
-  void judge_group(const std::vector<Char>& run, const std::vector<Candidate>& group, const Neighbours& around, size_t end) {
+  void judge_group(std::span<const Char> run, std::span<const Candidate> group, const Neighbours& around, size_t end) {
     const size_t begin = run[group.front().first].offset;
     group_begin_ = begin;
     if (page_ == kWestern && repair_deeper(group, around, begin, end, 2)) return;
@@ -224,39 +253,39 @@ class Repairer {
         continue;
       }
       const size_t behind = group[i].first + group[i].count;
-      Repair repair{run[group[i].first].offset, i + 1 < group.size() ? run[behind].offset : end, {}, verdict, other_script(group[i].code)};
-      utf8::append(repair.replacement, group[i].code);
-      add(std::move(repair));
+      utf8::append(replacements_, group[i].code);
+      add(run[group[i].first].offset, i + 1 < group.size() ? run[behind].offset : end, verdict, other_script(group[i].code));
     }
   }
 
   // Text that was misread more than once: the whole group, read as UTF-8, must again be made of page bytes that are UTF-8. The deepest
   // reading in which everything fits wins.
-  bool repair_deeper(const std::vector<Candidate>& group, const Neighbours& around, size_t begin, size_t end, int depth) {
-    std::vector<Char> chars;
+  bool repair_deeper(std::span<const Candidate> group, const Neighbours& around, size_t begin, size_t end, int depth) {
+    std::vector<Char>& chars = depths_[depth].chars;
+    std::vector<Candidate>& deeper = depths_[depth].candidates;
+    chars.clear();
+    deeper.clear();
     for (const Candidate& candidate : group) {
       const uint8_t byte = page_byte(candidate.code, page_);
       if (byte == 0) return false;
       chars.push_back({candidate.code, byte, 0});
     }
-    std::vector<Candidate> deeper;
     for (size_t i = 0; i < chars.size(); i += deeper.back().count) {
       deeper.push_back(read_utf8(chars, i));
       if (deeper.back().count == 0) return false;
     }
     if (depth < kDeepest && repair_deeper(deeper, around, begin, end, depth + 1)) return true;
-    Repair repair{begin, end, {}, Verdict::strong, Script::none};
     for (size_t i = 0; i < deeper.size(); ++i) {
       const char32_t c = deeper[i].code;
       const bool is_sign = kind_of(c) == Kind::other && (c < 0x80 || c > 0x9F);  // twice misread is no accident
       if (!is_sign && judge_one(chars, deeper, i, around) == Verdict::reject) return false;
-      utf8::append(repair.replacement, deeper[i].code);
     }
-    add(std::move(repair));
+    for (const Candidate& candidate : deeper) utf8::append(replacements_, candidate.code);
+    add(begin, end, Verdict::strong, Script::none);
     return true;
   }
 
-  Verdict judge_one(const std::vector<Char>& chars, const std::vector<Candidate>& group, size_t i, const Neighbours& around) const {
+  Verdict judge_one(std::span<const Char> chars, std::span<const Candidate> group, size_t i, const Neighbours& around) const {
     Neighbours beside;
     beside.before = i > 0 ? group[i - 1].code : around.before;
     beside.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
@@ -267,8 +296,9 @@ class Repairer {
     // The word before is asked for at its end only.
     const bool is_followed = is_letter(kind_of(beside.after)) && continuation[count - 1] != 0xA0;
     const bool may_end_word = page_ == kWestern && !is_followed && kind_of(beside.before) != Kind::lower;
-    const std::u32string word = may_end_word ? word_before(group, i) : std::u32string{};
-    beside.word = word;
+    Word word;
+    if (may_end_word) word = word_before(group, i);
+    beside.word = word.view();
     const char32_t lead = chars[group[i].first].code;
     if (std::any_of(chars.begin() + static_cast<long>(group[i].first), chars.begin() + static_cast<long>(group[i].first + group[i].count),
                     [](const Char& c) { return c.byte == kLost; })) {
@@ -283,90 +313,107 @@ class Repairer {
     return script == Script::latin ? Script::none : script;
   }
 
-  void add(Repair repair) {
-    if (repair.verdict == Verdict::strong) {
+  // The replacement is what has been appended to replacements_ since the last repair.
+  void add(size_t begin, size_t end, Verdict verdict, Script script) {
+    if (verdict == Verdict::strong) {
       any_strong_ = true;
-      strong_scripts_ |= 1u << static_cast<int>(repair.script);
+      strong_scripts_ |= 1u << static_cast<int>(script);
     }
-    repairs_.push_back(std::move(repair));
+    repairs_.push_back({begin, end, repairs_.empty() ? 0 : repairs_.back().text_end, replacements_.size(), verdict, script});
   }
 
   static constexpr int kDeepest = 4;
-  static constexpr size_t kLongestWord = 24;
+
+  struct Depth {
+    std::vector<Char> chars;
+    std::vector<Candidate> candidates;
+  };
 
   std::string_view text_;
-  CodePage page_;
+  CodePage page_ = kWestern;
   size_t run_end_ = 0, group_begin_ = 0;
+  std::vector<Char> run_;
+  std::vector<Candidate> group_;
+  Depth depths_[kDeepest + 1];
   std::vector<Repair> repairs_;
+  std::string replacements_;
   bool any_strong_ = false, has_other_letters_ = false;
   uint32_t strong_scripts_ = 0;
 };
 
 bool has_candidate(std::string_view line) {
-  const char* const end = line.data() + line.size();
-  const char* last_end = nullptr;
-  char32_t before = 0;
-  for (const char* p = line.data(); (p = utf8::skip_ascii(p, end)) < end;) {
-    const utf8::Decoded next = utf8::decode(p, end);
-    if (p == last_end && (starts_mojibake(before, next.code) || next.code == utf8::kReplacement)) return true;
-    if (is_lone_mojibake(line, p - line.data(), next.code)) return true;
-    before = next.code;
-    p += next.length;
-    last_end = p;
-  }
-  return false;
+  return has(scan_for_work(line), kMojibake);
 }
 
 // The characters 80 to 9F are nobody's: Windows-1252 was read as latin-1.
-bool repair_controls(std::string_view line, std::string& out, Tally& tally) {
-  Rewrite rewrite(line, out, tally);
+template <class Change>
+void for_each_control(std::string_view line, const Change& change) {
   for (size_t at = line.find('\xC2'); at != std::string_view::npos; at = line.find('\xC2', at + 1)) {
     const auto byte = static_cast<uint8_t>(line[at + 1]);
     const char32_t meant = byte < 0xA0 ? windows_1252(byte) : 0;
     if (meant == 0) continue;
     char letter[4];
-    rewrite.replace(at, at + 2, {letter, static_cast<size_t>(utf8::encode(meant, letter))});
+    change(at, at + 2, std::string_view(letter, static_cast<size_t>(utf8::encode(meant, letter))));
   }
-  return rewrite.finish();
 }
 
-// One reading of the line: of the western pages, else of the page in which most is misread.
-bool repair_once(std::string_view line, std::string& out, Tally& tally) {
-  Repairer western(line, kWestern);
-  tally.doubtful = 0;
-  if (western.read() > 0) return western.repair(out, tally);
-  tally.doubtful = western.doubtful();
+// The repairs of one reading of the line: of the western pages, else of the page in which most is misread, else of lone controls.
+template <class Change>
+void read_once(Repairer& repairer, std::string_view line, size_t& doubtful, const Change& change) {
+  doubtful = 0;
+  if (repairer.read(line, kWestern) > 0) return repairer.for_each_repair(change);
+  doubtful = repairer.doubtful();
   size_t most = 0;
   int best = kWestern;
   for (int page = kWestern + 1; page < kCodePages; ++page) {
-    const size_t repaired = Repairer(line, static_cast<CodePage>(page)).read();
+    const size_t repaired = repairer.read(line, static_cast<CodePage>(page));
     if (repaired <= most) continue;
     most = repaired;
     best = page;
   }
-  if (most == 0) return repair_controls(line, out, tally);
-  Repairer other(line, static_cast<CodePage>(best));
-  other.read();
-  return other.repair(out, tally);
+  if (most == 0) return for_each_control(line, change);
+  repairer.read(line, static_cast<CodePage>(best));
+  repairer.for_each_repair(change);
 }
 
-// Until nothing changes: a repaired neighbour can settle what was doubtful before. More rounds than this take hostile text.
-bool repair_line(std::string_view line, std::string& out, Edits& edits, size_t& doubtful) {
-  constexpr int kMostRounds = 8;
-  if (!has_candidate(line)) return false;
-  Edits step;
-  Tally tally{0, &edits, 0};
-  const bool is_changed = repair_once(line, out, tally);
-  std::string again;
-  for (int round = 1; is_changed && round < kMostRounds && has_candidate(out); ++round) {
-    tally.edits = &step;
-    if (!repair_once(out, again, tally)) break;
-    out.swap(again);
-    edits = compose(edits, step);
+// One line of a text. Serves many, to keep its buffers.
+class LineRepair {
+ public:
+  // Until nothing changes: a repaired neighbour can settle what was doubtful before. More rounds than this take hostile text.
+  void repair(std::string_view text, size_t begin, size_t end, Rewrite& rewrite, size_t& all_doubtful) {
+    constexpr int kMostRounds = 8;
+    const std::string_view line = text.substr(begin, end - begin);
+    if (!has_candidate(line)) return;
+    edits_.clear();
+    once_.clear();
+    size_t doubtful = 0, done = 0;
+    read_once(repairer_, line, doubtful, [&](size_t first, size_t last, std::string_view with) {
+      once_.append(line, done, first - done);
+      edits_.push_back({first, last, once_.size(), once_.size() + with.size()});
+      once_ += with;
+      done = last;
+    });
+    once_.append(line, done);
+    for (int round = 1; !edits_.empty() && round < kMostRounds && has_candidate(once_); ++round) {
+      Tally step{0, &step_, 0};
+      Rewrite again(once_, again_, step);
+      read_once(repairer_, once_, doubtful,
+                [&again](size_t first, size_t last, std::string_view with) { again.replace(first, last, with); });
+      if (!again.finish()) break;
+      once_.swap(again_);
+      edits_ = compose(edits_, step_);
+    }
+    all_doubtful += doubtful;
+    for (const Edit& edit : edits_) {
+      rewrite.replace(begin + edit.begin, begin + edit.end, std::string_view(once_).substr(edit.new_begin, edit.new_end - edit.new_begin));
+    }
   }
-  doubtful += tally.doubtful;
-  return is_changed;
-}
+
+ private:
+  Repairer repairer_;
+  Edits edits_, step_;
+  std::string once_, again_;
+};
 
 }  // namespace
 
@@ -376,17 +423,11 @@ bool is_lone_mojibake(std::string_view text, size_t at, char32_t code) {
 }
 
 bool repair_mojibake(std::string_view text, std::string& out, Tally& tally) {
+  static thread_local LineRepair line_repair;  // for its buffers
   Rewrite rewrite(text, out, tally);
-  std::string repaired;
-  Edits edits;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    if (repair_line(text.substr(begin, end - begin), repaired, edits, tally.doubtful)) {
-      for (const Edit& edit : edits) {
-        rewrite.replace(begin + edit.begin, begin + edit.end,
-                        std::string_view(repaired).substr(edit.new_begin, edit.new_end - edit.new_begin));
-      }
-    }
+    line_repair.repair(text, begin, end, rewrite, tally.doubtful);
     begin = end + 1;
   }
   return rewrite.finish();

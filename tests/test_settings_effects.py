@@ -195,6 +195,7 @@ EFFECTS: dict[str, Effect] = {
     "train.weight_decay": Effect(0.5, weights, {"train.learning_rate": 0.1}),
     "train.max_grad_norm": Effect(1e-3, weights),
     "train.dtype": Effect("float32", weights),
+    "train.device": Effect("cuda", files, FEW_STEPS),  # where there is a GPU the numbers differ; here it is an error that says so
     "train.threads": Effect(1, threads, otherwise=2),
     "train.evaluation_interval": Effect(1, files, {"train.max_steps": 3}),
     "train.early_stopping_patience": Effect(1, files, {**EVERY_STEP, "train.learning_rate": 0.9, "train.max_steps": 12, "train.share_prefixes": False}),

@@ -82,7 +82,7 @@ def launch_layer(model: Model, rows: int) -> None:
     cross_entropy.launch_cross_entropy(logits, targets, losses, losses, model.softcap, writes_gradient=True)
     cross_entropy.launch_cross_entropy(logits, targets, None, losses, model.softcap, writes_gradient=False)
     parameter, gradient, exp_avg, exp_avg_sq = (torch.empty(1 << 20) for _ in range(4))
-    adamw.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, 1e-3, 0.9, 0.99, 1e-8, 0.01, 3)
+    adamw.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, torch.empty(4), 0.9, 0.99, 1e-8)
     keyed_rows.launch_sum_keyed_rows(torch.zeros(rows, dtype=torch.int64), x, torch.empty(1000, hidden))
 
 

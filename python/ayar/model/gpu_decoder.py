@@ -2,6 +2,7 @@
 """A Llama-shaped decoder on a GPU: whole layers of fused kernels, bordered weights, and no wait for the device inside a step."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ class GpuDecoder:
     cos: Tensor
     sin: Tensor
     final_softcap: float | None = None
-
     parameters: AdapterParameters | None = None
+    loaded_config: ModelConfig | None = None
 
     @staticmethod
     def load(
@@ -56,9 +57,9 @@ class GpuDecoder:
         Raises ModelError where the folder is damaged, or where its family needs what gpu_layer does not do: the ops do it one by one.
         """
         config = ModelConfig.from_folder(folder)
-        _require_plain(config)
-        if lora.dropout:
-            raise ModelError("lora.dropout: the whole-layer GPU kernels have none. Set it to 0.")
+        found = obstacle(config, lora)
+        if found is not None:
+            raise ModelError(f"{config.folder}: {found}.")
         checkpoint = _OnDevice(checked_files(config), device)
         layers = [
             read_layer(checkpoint, f"model.layers.{index}.", config, dtype, lora.base_weights) for index in range(config.num_hidden_layers)
@@ -89,6 +90,7 @@ class GpuDecoder:
             sin,
             config.final_logit_softcapping,
             adapters,
+            config,
         )
 
     def trainable_parameters(self) -> AdapterParameters:
@@ -96,6 +98,17 @@ class GpuDecoder:
         if self.parameters is None:
             raise ModelError("This decoder was made from single tensors: their owner has the adapters.")
         return self.parameters
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the checkpoint. Raises ModelError where the decoder was made without one."""
+        if self.loaded_config is None:
+            raise ModelError("This decoder was made from single tensors: it has no config.json.")
+        return self.loaded_config
+
+    def dropping_out(self, draw: int) -> AbstractContextManager[None]:
+        """Nothing is left out: ``load`` takes no dropout."""
+        return nullcontext()
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """The weighted sum of −log p over the batch's pairs: fp32 scalar, on the device and not waited for.
@@ -148,16 +161,17 @@ class _OnDevice:
         return self._checkpoint.read(name).to(self._device)
 
 
-def _require_plain(config: ModelConfig) -> None:
+def obstacle(config: ModelConfig, lora: LoraSettings) -> str | None:
+    """What of a model or its adapters the whole-layer GPU kernels do not do, or None."""
     faults = {
         "norms on single heads": config.has_qk_norm,
         "norms behind a block": config.has_post_norms,
         "windows that differ from layer to layer": len(set(config.windows)) > 1,
         "heads that are turned in part": config.rotation.dims != config.head_dim,
+        "lora.dropout": lora.dropout > 0,
     }
     found = [name for name, is_there in faults.items() if is_there]
-    if found:
-        raise ModelError(f"{config.folder}: {config.model_type} has {', '.join(found)}: not in the whole-layer GPU kernels.")
+    return f"{config.model_type} with {', '.join(found)} is not in the GPU kernels" if found else None
 
 
 def _adapters_of(adapters: AdapterParameters, config: ModelConfig, index: int, layer: Layer) -> LayerAdapters:

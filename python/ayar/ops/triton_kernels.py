@@ -196,7 +196,8 @@ def adamw(
     parameter: Tensor, gradient: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, learning_rate: float, beta1: float, beta2: float, eps: float,
     weight_decay: float, step: int,
 ) -> None:  # fmt: skip
-    adamw_kernels.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, learning_rate, beta1, beta2, eps, weight_decay, step)
+    settings = parameter.new_tensor(adamw_kernels.step_settings(learning_rate, beta1, beta2, weight_decay, step))
+    adamw_kernels.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, settings, beta1, beta2, eps)
 
 
 def square_sum(x: Tensor) -> float:

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from ayar.kernels import adamw, attention, cross_entropy, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu, swiglu_backward
 from ayar.kernels.lora_linear import INT8, NF4, PLAIN, Stored
+from ayar.kernels.philox import Masks
 
 BORDER = 64  # spare columns of a row
+MASKS = Masks(3277, 3, torch.zeros(1, dtype=torch.int32))
 
 
 class Model(NamedTuple):
@@ -75,7 +77,7 @@ def launch_layer(model: Model, rows: int) -> None:
     )
     lora_backward.launch_output_gradient(y, u[:, :rank], torch.empty(hidden, rank), 2.0, u[:, :rank], torch.empty(hidden, rank))
     lora_backward.launch_input_gradient(u, x, rstd, weight, torch.empty(shared, hidden))
-    lora_backward.launch_input_gradient(u, x, None, None, torch.empty(rank, hidden), seed=3, dropout=0.05)
+    lora_backward.launch_input_gradient(u, x, None, None, torch.empty(rank, hidden), MASKS, stream=3)
 
     logits = torch.empty(min(rows, 1024), model.vocab, dtype=torch.bfloat16)
     losses, targets = torch.empty(len(logits)), torch.zeros(len(logits), dtype=torch.int64)
@@ -112,8 +114,8 @@ def launch_products(model: Model, rows: int) -> None:
         INT8: Stored(INT8, torch.empty(feed, hidden, dtype=torch.int8), torch.empty(feed), None, (feed, hidden)),
     }
     lora_linear.launch_down_projection(x, lora_A, u)
-    lora_linear.launch_down_projection(x, lora_A, u, seed=3, dropout=0.05)
+    lora_linear.launch_down_projection(x, lora_A, u, MASKS, stream=3)
     for weight in stored.values():
         lora_linear.launch_bordered_gemm(x, weight, u, lora_B, 2.0, y)
         lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x)
-        lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x, 1, seed=3, dropout=0.05)
+        lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x, 1, MASKS, torch.zeros(1, dtype=torch.int32))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ayar.errors import BackendError
 from ayar.kernels import adamw as adamw_kernels
-from ayar.kernels import attention, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu
+from ayar.kernels import attention, head_norm, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu
 from ayar.kernels import cross_entropy as cross_entropy_kernels
 from ayar.ops.bordered import BorderedWeight, Factor, border_of, bordered_like, factors_of
 from ayar.ops.quantized_weight import QuantizedWeight
@@ -67,17 +67,11 @@ def _rope(x: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, turned: int
 
 
 def head_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
-    y[:, len(weight) :] = x[:, len(weight) :]
-    for head, row in enumerate(weight):
-        narrow = rstd.new_empty(len(x))
-        rms_norm.launch_norm_project(x[:, head], None, row, eps, None, y[:, head], None, narrow, None)
-        rstd[:, head] = narrow
+    head_norm.launch_normalize_heads(x, weight, eps, y, rstd)
 
 
 def head_norm_backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
-    dx[:, len(weight) :] = dy[:, len(weight) :]
-    for head, row in enumerate(weight):
-        rms_norm.launch_norm_backward(dy[:, head], x[:, head], row, rstd[:, head].contiguous(), None, dx[:, head])
+    head_norm.launch_normalize_heads_backward(dy, x, weight, rstd, dx)
 
 
 def swiglu_forward(gate_up: Tensor, y: Tensor) -> None:

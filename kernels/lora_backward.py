@@ -58,7 +58,9 @@ def input_gradient(
             v = (v.to(tl.float32) * tl.load(row_scale_ptr + row, row < last, other=0.0)[:, None]).to(x.dtype)
         if HAS_DROPOUT:
             first_col = tl.program_id(0) * BLOCK_K
-            x = (x.to(tl.float32) * _masked_scale(seed, tl.load(draw_ptr), stream, row, first_col, threshold, kept_scale, BLOCK_K)).to(x.dtype)
+            x = (x.to(tl.float32) * _masked_scale(seed, tl.load(draw_ptr), stream, row, first_col, threshold, kept_scale, BLOCK_K)).to(
+                x.dtype
+            )
         da = tl.dot(tl.trans(x), v.to(x.dtype), da, input_precision="ieee")
     tl.store(partial_ptr + (split * RANK + ranks)[None, :] * cols + col[:, None], da, (col < cols)[:, None])
 

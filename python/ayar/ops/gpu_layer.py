@@ -9,7 +9,6 @@ s₂, q k v, a, g p, and the narrow u of each (and d, delta' where they are norm
 taken from s with the norm's factors outside the product, and act(g) · p is recomputed in the kernel that needs it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 

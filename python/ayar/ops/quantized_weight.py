@@ -42,7 +42,12 @@ class QuantizedWeight:
         self.bias = None if bias is None else bias.to(dtype)
         if storage == "nf4":
             packed = nf4_quantize(whole)
-            absmax = torch.cat([_nested(part, weight) for part, weight in zip(packed.absmax.split([w.numel() // BLOCK for w in weights]), weights, strict=True)])
+            absmax = torch.cat(
+                [
+                    _nested(part, weight)
+                    for part, weight in zip(packed.absmax.split([w.numel() // BLOCK for w in weights]), weights, strict=True)
+                ]
+            )
             self.stored = Stored(NF4, packed.code, absmax, torch.tensor(CODEBOOK, device=whole.device), self.shape)
         else:
             scale = whole.abs().amax(1) / 127

@@ -24,27 +24,16 @@ class Placement:
     why: str
 
 
-def placement(recipe: Recipe, config: ModelConfig) -> Placement:
+def placement(recipe: Recipe) -> Placement:
     """Raises TrainingError, with the reason, where ``train.device: cuda`` cannot be done here."""
     if recipe.train.device == "cpu":
         return Placement("cpu", "Training on the CPU, as train.device says.")
-    obstacle = _machine_obstacle() or _gpu_decoder().obstacle(config, recipe.lora)
+    obstacle = _machine_obstacle()
     if obstacle is None:
         return Placement("cuda", f"Training on the GPU: {torch.cuda.get_device_name()}.")
-    _refuse(recipe, obstacle)
-    return Placement("cpu", f"Training on the CPU: {obstacle}.")
-
-
-def require_device(recipe: Recipe) -> None:
-    """Raises TrainingError where ``train.device`` is cuda and this machine has none: before any work is done."""
-    obstacle = _machine_obstacle()
-    if obstacle is not None:
-        _refuse(recipe, obstacle)
-
-
-def _refuse(recipe: Recipe, obstacle: str) -> None:
     if recipe.train.device == "cuda":
         raise TrainingError(f"train.device is cuda, but {obstacle}. Set train.device: cpu, or auto.")
+    return Placement("cpu", f"Training on the CPU: {obstacle}.")
 
 
 def _machine_obstacle() -> str | None:

@@ -10,7 +10,7 @@ from ayar.data.prefix_tree import shared_prefixes
 from ayar.errors import TrainingError
 from ayar.pipeline.base_model import BaseModel
 from ayar.pipeline.events import Note, Progress, silent
-from ayar.pipeline.placement import load_for_training, placement, require_device
+from ayar.pipeline.placement import load_for_training, placement
 from ayar.pipeline.plan import plan_of
 from ayar.pipeline.preparation import prepared_rows
 from ayar.pipeline.run_folder import RunFolder, write_text
@@ -36,12 +36,11 @@ class TrainedAdapter:
 
 def train(recipe: Recipe, resume: bool | None = None, progress: Progress = silent) -> TrainedAdapter:
     """resume: True goes on from the last checkpoint or fails, False starts anew, None goes on where the same run was interrupted."""
-    require_device(recipe)
+    placed = placement(recipe)
     folder = RunFolder(recipe.output)
     if resume and checkpoint.latest(folder.checkpoints) is None:
         raise TrainingError(f"{folder.checkpoints}: no checkpoint to resume from. Run without --resume to start.")
     model, rows = prepared_rows(recipe, progress, fresh=resume is False)
-    placed = placement(recipe, model.config)
     progress(Note(placed.why))
     training, testing = (tokenized(recipe, model, table) for table in (rows.train, rows.test))
     decoder = load_for_training(recipe, model.config, placed)

@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ayar.model.adapters import AdapterParameters
 from ayar.train.optimizer import BETA1, BETA2, EPS, Optimizer

@@ -53,7 +53,11 @@ def compare(model: Path, lora: LoraSettings, tolerance: float, **changes: object
     for place in (nullcontext(), backend.use(backend.TRITON)):
         with TemporaryDirectory() as folder, place:
             is_gpu = len(results) == 1
-            kind = (lambda: GpuDecoder.load(model, lora, "cpu", torch.float32)) if is_gpu else (lambda: Decoder.load(model, lora, torch.float32))
+            kind = (
+                (lambda: GpuDecoder.load(model, lora, "cpu", torch.float32))
+                if is_gpu
+                else (lambda: Decoder.load(model, lora, torch.float32))
+            )
             results.append(trained(kind(), Path(folder), **changes))
             if is_gpu:
                 for late in (Path(folder) / "checkpoints").glob("step-*"):

@@ -10,7 +10,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ayar.kernels import adamw, attention, cross_entropy, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu, swiglu_backward
+from ayar.kernels import (
+    adamw,
+    attention,
+    cross_entropy,
+    head_norm,
+    keyed_rows,
+    lora_backward,
+    lora_linear,
+    rms_norm,
+    rope,
+    swiglu,
+    swiglu_backward,
+)
 from ayar.kernels.lora_linear import INT8, NF4, PLAIN, Stored
 from ayar.kernels.philox import Masks
 
@@ -40,7 +52,7 @@ TENSOR_CORES = {
     "swiglu_lora_backward", "attention_forward", "attention_backward_query", "attention_backward_key_value",
 }  # fmt: skip
 MEMORY_BOUND = {
-    "norm_project", "norm_backward", "norm_weight_partials", "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
+    "norm_project", "norm_backward", "norm_weight_partials", "normalize_heads", "normalize_heads_backward", "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
     "input_gradient", "sum_partials", "cross_entropy_rows", "attention_delta",
     "adamw_update",
 }  # fmt: skip
@@ -93,6 +105,9 @@ def launch_attention(model: Model, rows: int) -> None:
     qkv_heads = model.heads + 2 * model.kv_heads
     qkv = rows_of(rows, qkv_heads * model.head_dim).unflatten(1, (qkv_heads, model.head_dim))
     angles, position = torch.empty(8192, model.head_dim // 2), torch.arange(rows, dtype=torch.int32)
+    head_weight, rstd = torch.empty(model.heads + model.kv_heads, model.head_dim), torch.empty(rows, model.heads + model.kv_heads)
+    head_norm.launch_normalize_heads(qkv, head_weight, 1e-6, qkv, rstd)
+    head_norm.launch_normalize_heads_backward(qkv, qkv, head_weight, rstd, qkv)
     rope.launch_rotate_heads(qkv, angles, angles, position, model.heads + model.kv_heads)
     plan = attention.plan(torch.full((rows,), rows, dtype=torch.int32), position, model.head_dim, 2, model.window)
     mixed, logsumexp = rows_of(rows, model.heads * model.head_dim), torch.empty(rows, model.heads)

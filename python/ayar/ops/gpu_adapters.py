@@ -37,7 +37,7 @@ class Group(NamedTuple):
 
 def group_of(adapters: Adapters) -> Group:
     factors = factors_of([(start, a, b, scaling) for start, a, b, scaling, *_ in adapters])
-    numbers = [stream[0] if stream else 0 for *_, stream in ((*adapter[:4], list(adapter[4:])) for adapter in adapters)]
+    numbers = [adapter[4] if len(adapter) == 5 else 0 for adapter in adapters]
     streams = torch.tensor(numbers, dtype=torch.int32, device=factors[0].lora_A.device) if factors else None
     return Group([factor._replace(stream=stream) for factor, stream in zip(factors, numbers, strict=True)], streams, used_columns(factors))
 
@@ -49,6 +49,7 @@ def project(x: Tensor, weight: Product, group: Group, masks: Masks | None) -> No
         parts = [(slice(begin, min(begin + FUSED_RANK, group.used)), 0) for begin in range(0, group.used, FUSED_RANK)]
     else:
         parts = [(factor.columns, factor.stream) for factor in group.factors]
+        border_of(x, group.used)[:, sum(factor.rank for factor in group.factors) :] = 0
     for columns, stream in parts:
         part = lora_A[columns]
         u = x.new_empty(x.shape[0], lora_linear.padded_rank(len(part)))

@@ -42,12 +42,8 @@ class QuantizedWeight:
         self.bias = None if bias is None else bias.to(dtype)
         if storage == "nf4":
             packed = nf4_quantize(whole)
-            absmax = torch.cat(
-                [
-                    _nested(part, weight)
-                    for part, weight in zip(packed.absmax.split([w.numel() // BLOCK for w in weights]), weights, strict=True)
-                ]
-            )
+            parts = packed.absmax.split([weight.numel() // BLOCK for weight in weights])
+            absmax = torch.cat([_nested(part) for part in parts])
             self.stored = Stored(NF4, packed.code, absmax, torch.tensor(CODEBOOK, device=whole.device), self.shape)
         else:
             scale = whole.abs().amax(1) / 127
@@ -128,9 +124,9 @@ class QuantizedWeight:
         return scratch[:, : inputs + used]
 
 
-def _nested(absmax: Tensor, weight: Tensor) -> Tensor:
+def _nested(absmax: Tensor) -> Tensor:
     """What double quantization leaves of the absmax of one weight: the values of bitsandbytes and of the CPU, kept in fp32."""
-    return unnest_absmax_reference(nest_absmax_reference(absmax.cpu())).to(weight.device) if len(absmax) else absmax
+    return unnest_absmax_reference(nest_absmax_reference(absmax.cpu())).to(absmax.device) if len(absmax) else absmax
 
 
 _scratch_buffers: dict[tuple[torch.device, torch.dtype, int, int], Tensor] = {}

@@ -35,11 +35,11 @@ def PackedWeight(  # noqa: N802 (the CPU has a class of this name)
 def _group(adapters: Sequence[NativeAdapter]) -> tuple[Group, Masks | None]:
     """The adapters of one call, and their masks; one probability, seed and draw serves all."""
     group = group_of([(start, a, b, scaling, 0 if dropout is None else dropout[2]) for start, a, b, scaling, dropout in adapters])
-    masked = [adapter for adapter in adapters if adapter[4] is not None]
-    if not masked:
+    dropouts = [dropout for *_, dropout in adapters if dropout is not None]
+    if not dropouts:
         return group, None
-    (seed, draw, _, threshold), device = masked[0][4], masked[0][1].device
-    if len(masked) < len(adapters) or any(dropout[:2] + dropout[3:] != (seed, draw, threshold) for *_, dropout in masked):
+    (seed, draw, _, threshold), device = dropouts[0], adapters[0][1].device
+    if len(dropouts) < len(adapters) or any((key, number, least) != (seed, draw, threshold) for key, number, _, least in dropouts):
         raise BackendError("lora_linear: on a GPU the adapters of one call must have the same dropout, but for its stream")
     return group, Masks(threshold, seed, torch.tensor([draw], dtype=torch.int64, device=device).to(torch.int32))
 

@@ -5,6 +5,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from interpreter import run_checks, verifies
@@ -36,7 +37,7 @@ def batches(epoch: int) -> list[PackedBatch]:
     return [packed([[*PROMPT, a, b, a, 2] for a, b in pairs[:2]], labelled_from=6), tree]
 
 
-def trained(decoder: Decoder | GpuDecoder, folder: Path, resume: bool = False, **changes: object) -> tuple[list[float], dict[str, Tensor]]:
+def trained(decoder: Decoder | GpuDecoder, folder: Path, resume: bool = False, **changes: Any) -> tuple[list[float], dict[str, Tensor]]:
     """(loss of every step and evaluation, the adapter as PEFT would read it)."""
     settings = TrainSettings.model_validate(
         {"epochs": 2, "learning_rate": 1e-2, "tensorboard": False, "checkpoint_interval": 2, "keep_checkpoints": 9, **changes}
@@ -47,7 +48,7 @@ def trained(decoder: Decoder | GpuDecoder, folder: Path, resume: bool = False, *
     return losses, load_file(folder / "adapter" / "adapter_model.safetensors")
 
 
-def compare(model: Path, lora: LoraSettings, tolerance: float, **changes: object) -> list[Tensor]:
+def compare(model: Path, lora: LoraSettings, tolerance: float, **changes: Any) -> list[Tensor]:
     """Both runs from the same adapter; the GPU's once more, resumed half-way."""
     results = []
     for place in (nullcontext(), backend.use(backend.TRITON)):

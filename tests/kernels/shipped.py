@@ -52,7 +52,8 @@ TENSOR_CORES = {
     "swiglu_lora_backward", "attention_forward", "attention_backward_query", "attention_backward_key_value",
 }  # fmt: skip
 MEMORY_BOUND = {
-    "norm_project", "norm_backward", "norm_weight_partials", "normalize_heads", "normalize_heads_backward", "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
+    "norm_project", "norm_backward", "norm_weight_partials", "normalize_heads", "normalize_heads_backward",
+    "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
     "input_gradient", "sum_partials", "cross_entropy_rows", "attention_delta",
     "adamw_update",
 }  # fmt: skip

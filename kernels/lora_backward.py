@@ -11,7 +11,7 @@ import triton.language as tl
 
 from ayar.kernels.chip import chip_of
 from ayar.kernels.partial_sums import add_partials, row_splits
-from ayar.kernels.philox import _keep_scale
+from ayar.kernels.philox import Masks, _masked_scale
 
 
 @triton.jit
@@ -40,7 +40,7 @@ def output_gradient(
 
 @triton.jit
 def input_gradient(
-    v_ptr, x_ptr, row_scale_ptr, partial_ptr, rows, cols, rank, rows_each, stride_v, stride_x, seed, keep,
+    v_ptr, x_ptr, row_scale_ptr, partial_ptr, draw_ptr, rows, cols, rank, rows_each, stride_v, stride_x, seed, stream, threshold, kept_scale,
     RANK: tl.constexpr, HAS_ROW_SCALE: tl.constexpr, HAS_DROPOUT: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     """partial[split] (RANK, cols) = (row_scale · v)ᵀ (mask · x) over the split's rows. One program a block of columns and a split."""
@@ -57,7 +57,10 @@ def input_gradient(
         if HAS_ROW_SCALE:
             v = (v.to(tl.float32) * tl.load(row_scale_ptr + row, row < last, other=0.0)[:, None]).to(x.dtype)
         if HAS_DROPOUT:
-            x = (x.to(tl.float32) * _keep_scale(seed, row[:, None] * cols + col[None, :], keep)).to(x.dtype)
+            first_col = tl.program_id(0) * BLOCK_K
+            x = (x.to(tl.float32) * _masked_scale(seed, tl.load(draw_ptr), stream, row, first_col, threshold, kept_scale, BLOCK_K)).to(
+                x.dtype
+            )
         da = tl.dot(tl.trans(x), v.to(x.dtype), da, input_precision="ieee")
     tl.store(partial_ptr + (split * RANK + ranks)[None, :] * cols + col[:, None], da, (col < cols)[:, None])
 
@@ -92,7 +95,9 @@ def output_gradient_tile(shared_limit: int, rank: int, element_size: int) -> tup
     return 32, 128
 
 
-def launch_input_gradient(v: Any, x: Any, row_scale: Any, column_scale: Any, dlora_A: Any, seed: int = 0, dropout: float = 0.0) -> None:
+def launch_input_gradient(
+    v: Any, x: Any, row_scale: Any, column_scale: Any, dlora_A: Any, masks: Masks | None = None, stream: int = 0
+) -> None:
     """dlora_A (rank, cols) fp32 = (row_scale · v)ᵀ (x · column_scale), where x is masked as the forward pass masked it.
 
     v: (rows, at least rank), x: (rows, cols), of one dtype. With row_scale = rstd and column_scale = the norm's weight, x is what was
@@ -105,8 +110,10 @@ def launch_input_gradient(v: Any, x: Any, row_scale: Any, column_scale: Any, dlo
     partial = dlora_A.new_empty(splits, padded, cols)
     if rows:
         input_gradient[(triton.cdiv(cols, 128), splits)](
-            v, x, x if row_scale is None else row_scale, partial, rows, cols, rank, rows_each, v.stride(0), x.stride(0), seed, 1 - dropout,
-            RANK=padded, HAS_ROW_SCALE=row_scale is not None, HAS_DROPOUT=dropout > 0, BLOCK_M=64, BLOCK_K=128,
-            num_warps=4 if padded <= 16 and dropout == 0 else 8, num_stages=3,
+            v, x, x if row_scale is None else row_scale, partial, x if masks is None else masks.draw,
+            rows, cols, rank, rows_each, v.stride(0), x.stride(0),
+            *((0, 0, 0, 1.0) if masks is None else (masks.seed, stream, masks.threshold, masks.kept_scale)),
+            RANK=padded, HAS_ROW_SCALE=row_scale is not None, HAS_DROPOUT=masks is not None, BLOCK_M=64, BLOCK_K=128,
+            num_warps=4 if padded <= 16 and masks is None else 8, num_stages=3,
         )  # fmt: skip
     add_partials(partial, dlora_A, 1.0, column_scale)

@@ -12,7 +12,7 @@ import triton
 import triton.language as tl
 
 from ayar.kernels.chip import chip_of
-from ayar.kernels.philox import _keep_scale
+from ayar.kernels.philox import Masks, _masked_scale
 
 PLAIN, NF4, INT8 = 0, 1, 2  # how W is stored
 
@@ -51,7 +51,7 @@ def tiles(rows: int, element_size: int, shared_limit: int, storage: int = PLAIN,
 
 @triton.jit
 def down_projection(
-    x_ptr, lora_a_ptr, u_ptr, rows, K, rank, stride_x, stride_a, stride_u, seed, keep,
+    x_ptr, lora_a_ptr, u_ptr, draw_ptr, rows, K, rank, stride_x, stride_a, stride_u, seed, stream, threshold, kept_scale,
     RANK: tl.constexpr, HAS_DROPOUT: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     """u (rows, RANK) = (mask · x) Aᵀ: one program a block of rows."""
@@ -63,7 +63,7 @@ def down_projection(
         inside = start + depth < K
         x = tl.load(x_ptr + row[:, None] * stride_x + (start + depth)[None, :], (row < rows)[:, None] & inside[None, :], other=0.0)
         if HAS_DROPOUT:
-            x = (x.to(tl.float32) * _keep_scale(seed, row[:, None] * K + (start + depth)[None, :], keep)).to(x.dtype)
+            x = (x.to(tl.float32) * _masked_scale(seed, tl.load(draw_ptr), stream, row, start, threshold, kept_scale, BLOCK_K)).to(x.dtype)
         a = tl.load(lora_a_ptr + ranks[None, :] * stride_a + (start + depth)[:, None], (ranks < rank)[None, :] & inside[:, None], other=0.0)
         u = tl.dot(x, a.to(x.dtype), u, input_precision="ieee")
     tl.store(u_ptr + row[:, None] * stride_u + ranks[None, :], u.to(u_ptr.dtype.element_ty), (row < rows)[:, None])
@@ -132,7 +132,8 @@ def bordered_gemm(
 
 @triton.jit
 def bordered_gemm_backward(
-    dy_ptr, weight_ptr, scale_ptr, codebook_ptr, v_ptr, lora_a_ptr, dx_ptr, rows, N, K, rank, stride_dy, stride_w, stride_v, stride_a, stride_dx, seed, keep,
+    dy_ptr, weight_ptr, scale_ptr, codebook_ptr, v_ptr, lora_a_ptr, dx_ptr, draw_ptr, stream_ptr,
+    rows, N, K, rank, stride_dy, stride_w, stride_v, stride_a, stride_dx, seed, threshold, kept_scale,
     STORAGE: tl.constexpr, RANK: tl.constexpr, PROJECTIONS: tl.constexpr, HAS_DROPOUT: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr,
 ):  # fmt: skip
@@ -151,7 +152,8 @@ def bordered_gemm_backward(
             a = tl.load(lora_a_ptr + (projection * rank + ranks)[:, None] * stride_a + column[None, :], a_mask, other=0.0)
             term = tl.dot(v, a.to(v.dtype), input_precision="ieee")
             if HAS_DROPOUT:
-                term *= _keep_scale(seed + projection, row[:, None] * K + column[None, :], keep)
+                stream, draw = tl.load(stream_ptr + projection), tl.load(draw_ptr)
+                term *= _masked_scale(seed, draw, stream, row, column_block * BLOCK_N, threshold, kept_scale, BLOCK_N)
             dx += term
     dy_ptrs = dy_ptr + row[:, None] * stride_dy + depth[None, :]
     for start in range(0, N, BLOCK_K):
@@ -193,15 +195,19 @@ def padded_rank(rank: int) -> int:
     return 0 if rank == 0 else max(16, triton.next_power_of_2(rank))
 
 
-def launch_down_projection(x: Any, lora_A: Any, u: Any, seed: int = 0, dropout: float = 0.0) -> None:
-    """u (rows, at least the padded rank) = (mask · x) lora_Aᵀ; its columns beyond the rank get 0. x: (rows, K), rows may lie apart."""
+def launch_down_projection(x: Any, lora_A: Any, u: Any, masks: Masks | None = None, stream: int = 0) -> None:
+    """u (rows, at least the padded rank) = (mask · x) lora_Aᵀ; its columns beyond the rank get 0. x: (rows, K), rows may lie apart.
+
+    masks: None, nothing is left out. stream: which mask, another one for every adapter.
+    """
     rows, depth = x.shape
     if rows == 0:
         return
     rank = lora_A.shape[0]
     down_projection[(triton.cdiv(rows, 64),)](
-        x, lora_A, u, rows, depth, rank, x.stride(0), lora_A.stride(0), u.stride(0), seed, 1 - dropout,
-        RANK=padded_rank(rank), HAS_DROPOUT=dropout > 0, BLOCK_M=64, BLOCK_K=32, num_warps=4, num_stages=3,
+        x, lora_A, u, x if masks is None else masks.draw, rows, depth, rank, x.stride(0), lora_A.stride(0), u.stride(0),
+        *((0, 0, 0, 1.0) if masks is None else (masks.seed, stream, masks.threshold, masks.kept_scale)),
+        RANK=padded_rank(rank), HAS_DROPOUT=masks is not None, BLOCK_M=64, BLOCK_K=32 if masks is None else 64, num_warps=4, num_stages=3,
     )  # fmt: skip
 
 
@@ -226,23 +232,25 @@ def launch_bordered_gemm(x: Any, weight: Stored, u: Any, lora_B: Any, scaling: f
 
 
 def launch_bordered_gemm_backward(
-    dy: Any, weight: Stored, v: Any, lora_A: Any, dx: Any, projections: int = 1, seed: int = 0, dropout: float = 0.0
+    dy: Any, weight: Stored, v: Any, lora_A: Any, dx: Any, projections: int = 1, masks: Masks | None = None, streams: Any = None
 ) -> None:
     """dx (rows, K) = Σ_i mask_i · (v_i A_i) + dy W; lora_A None: dy W. v: (rows, projections · rank), lora_A: (projections · rank, K).
 
-    The masks are those of the forward pass, which took seed + i for projection i. Without dropout one projection does for all.
+    The masks are those of the forward pass. streams: (projections,) int32 on the device. Without masks one projection does for all.
     """
     rows, depth = dy.shape
     columns = weight.shape[1]
     if rows == 0:
         return
-    shape = tiles(rows, dy.element_size(), chip_of(dy).shared_bytes, weight.storage, dropout > 0)
+    shape = tiles(rows, dy.element_size(), chip_of(dy).shared_bytes, weight.storage, masks is not None)
     rank = 0 if lora_A is None else lora_A.shape[0] // projections
     bordered_gemm_backward[(triton.cdiv(rows, shape.block_m) * triton.cdiv(columns, shape.block_n),)](
         dy, weight.data, weight.data if weight.scale is None else weight.scale, weight.data if weight.codebook is None else weight.codebook,
-        dy if v is None else v, dy if lora_A is None else lora_A, dx, rows, depth, columns, rank,
-        dy.stride(0), weight.stride(), 0 if v is None else v.stride(0), 0 if lora_A is None else lora_A.stride(0), dx.stride(0), seed, 1 - dropout,
-        STORAGE=weight.storage, RANK=padded_rank(rank), PROJECTIONS=projections, HAS_DROPOUT=dropout > 0,
+        dy if v is None else v, dy if lora_A is None else lora_A, dx, dy if masks is None else masks.draw, dy if streams is None else streams,
+        rows, depth, columns, rank,
+        dy.stride(0), weight.stride(), 0 if v is None else v.stride(0), 0 if lora_A is None else lora_A.stride(0), dx.stride(0),
+        *((0, 0, 1.0) if masks is None else (masks.seed, masks.threshold, masks.kept_scale)),
+        STORAGE=weight.storage, RANK=padded_rank(rank), PROJECTIONS=projections, HAS_DROPOUT=masks is not None,
         BLOCK_M=shape.block_m, BLOCK_N=shape.block_n, BLOCK_K=shape.block_k, GROUP_M=8,
         num_warps=shape.num_warps, num_stages=shape.num_stages,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from ayar.errors import AyarError
 from ayar.ops import backend
 from ayar.pipeline import evaluate, prepare, train
+from ayar.pipeline.events import Note
 from ayar.pipeline.preparation import prepared_in_memory
 from ayar.recipe import Recipe
 from ayar.recipe.schema_walk import settings_of
@@ -85,6 +86,16 @@ def files(settings: dict[str, Any]) -> Any:
     steady = [{name: value for name, value in line.items() if not name.startswith(("seconds", "tokens_per"))} for line in lines]
     names = sorted(path.name for path in recipe.output.iterdir())
     return names, sorted(path.name for path in (recipe.output / "checkpoints").iterdir()), steady
+
+
+def where(settings: dict[str, Any]) -> Any:
+    """What is said before training: the device, or why the one asked for is none."""
+    notes: list[Any] = []
+    try:
+        train(recipe_of(FEW_STEPS | settings), progress=notes.append)
+    except AyarError as error:
+        return str(error)
+    return next(note.text for note in notes if isinstance(note, Note) and note.text.startswith("Training on the"))
 
 
 def threads(settings: dict[str, Any]) -> Any:
@@ -195,6 +206,7 @@ EFFECTS: dict[str, Effect] = {
     "train.weight_decay": Effect(0.5, weights, {"train.learning_rate": 0.1}),
     "train.max_grad_norm": Effect(1e-3, weights),
     "train.dtype": Effect("float32", weights),
+    "train.device": Effect("cuda", where, otherwise="cpu"),
     "train.threads": Effect(1, threads, otherwise=2),
     "train.evaluation_interval": Effect(1, files, {"train.max_steps": 3}),
     "train.early_stopping_patience": Effect(1, files, {**EVERY_STEP, "train.learning_rate": 0.9, "train.max_steps": 12, "train.share_prefixes": False}),

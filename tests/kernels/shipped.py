@@ -10,10 +10,24 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ayar.kernels import adamw, attention, cross_entropy, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu, swiglu_backward
+from ayar.kernels import (
+    adamw,
+    attention,
+    cross_entropy,
+    head_norm,
+    keyed_rows,
+    lora_backward,
+    lora_linear,
+    rms_norm,
+    rope,
+    swiglu,
+    swiglu_backward,
+)
 from ayar.kernels.lora_linear import INT8, NF4, PLAIN, Stored
+from ayar.kernels.philox import Masks
 
 BORDER = 64  # spare columns of a row
+MASKS = Masks(3277, 3, torch.zeros(1, dtype=torch.int32))
 
 
 class Model(NamedTuple):
@@ -38,7 +52,8 @@ TENSOR_CORES = {
     "swiglu_lora_backward", "attention_forward", "attention_backward_query", "attention_backward_key_value",
 }  # fmt: skip
 MEMORY_BOUND = {
-    "norm_project", "norm_backward", "norm_weight_partials", "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
+    "norm_project", "norm_backward", "norm_weight_partials", "normalize_heads", "normalize_heads_backward",
+    "rotate_heads", "swiglu_project", "swiglu_backward", "swiglu_lora_backward", "output_gradient",
     "input_gradient", "sum_partials", "cross_entropy_rows", "attention_delta",
     "adamw_update",
 }  # fmt: skip
@@ -75,14 +90,14 @@ def launch_layer(model: Model, rows: int) -> None:
     )
     lora_backward.launch_output_gradient(y, u[:, :rank], torch.empty(hidden, rank), 2.0, u[:, :rank], torch.empty(hidden, rank))
     lora_backward.launch_input_gradient(u, x, rstd, weight, torch.empty(shared, hidden))
-    lora_backward.launch_input_gradient(u, x, None, None, torch.empty(rank, hidden), seed=3, dropout=0.05)
+    lora_backward.launch_input_gradient(u, x, None, None, torch.empty(rank, hidden), MASKS, stream=3)
 
     logits = torch.empty(min(rows, 1024), model.vocab, dtype=torch.bfloat16)
     losses, targets = torch.empty(len(logits)), torch.zeros(len(logits), dtype=torch.int64)
     cross_entropy.launch_cross_entropy(logits, targets, losses, losses, model.softcap, writes_gradient=True)
     cross_entropy.launch_cross_entropy(logits, targets, None, losses, model.softcap, writes_gradient=False)
     parameter, gradient, exp_avg, exp_avg_sq = (torch.empty(1 << 20) for _ in range(4))
-    adamw.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, 1e-3, 0.9, 0.99, 1e-8, 0.01, 3)
+    adamw.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, torch.empty(4), 0.9, 0.99, 1e-8)
     keyed_rows.launch_sum_keyed_rows(torch.zeros(rows, dtype=torch.int64), x, torch.empty(1000, hidden))
 
 
@@ -91,6 +106,9 @@ def launch_attention(model: Model, rows: int) -> None:
     qkv_heads = model.heads + 2 * model.kv_heads
     qkv = rows_of(rows, qkv_heads * model.head_dim).unflatten(1, (qkv_heads, model.head_dim))
     angles, position = torch.empty(8192, model.head_dim // 2), torch.arange(rows, dtype=torch.int32)
+    head_weight, rstd = torch.empty(model.heads + model.kv_heads, model.head_dim), torch.empty(rows, model.heads + model.kv_heads)
+    head_norm.launch_normalize_heads(qkv, head_weight, 1e-6, qkv, rstd)
+    head_norm.launch_normalize_heads_backward(qkv, qkv, head_weight, rstd, qkv)
     rope.launch_rotate_heads(qkv, angles, angles, position, model.heads + model.kv_heads)
     plan = attention.plan(torch.full((rows,), rows, dtype=torch.int32), position, model.head_dim, 2, model.window)
     mixed, logsumexp = rows_of(rows, model.heads * model.head_dim), torch.empty(rows, model.heads)
@@ -112,8 +130,8 @@ def launch_products(model: Model, rows: int) -> None:
         INT8: Stored(INT8, torch.empty(feed, hidden, dtype=torch.int8), torch.empty(feed), None, (feed, hidden)),
     }
     lora_linear.launch_down_projection(x, lora_A, u)
-    lora_linear.launch_down_projection(x, lora_A, u, seed=3, dropout=0.05)
+    lora_linear.launch_down_projection(x, lora_A, u, MASKS, stream=3)
     for weight in stored.values():
         lora_linear.launch_bordered_gemm(x, weight, u, lora_B, 2.0, y)
         lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x)
-        lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x, 1, seed=3, dropout=0.05)
+        lora_linear.launch_bordered_gemm_backward(y, weight, u, lora_A, x, 1, MASKS, torch.zeros(1, dtype=torch.int32))

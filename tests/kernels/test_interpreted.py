@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'ayar[gpu]'")
 
 FOLDER = Path(__file__).parent / "interpreted"
-SLOW = {"layer", "linear"}  # what they hold is held by decoder, ops and attention too, in fewer shapes
+SLOW = {"layer", "linear", "families", "ops"}  # what they hold is held by decoder, ops and attention too, in fewer shapes
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "interpreter")
 SCRIPTS = [pytest.param(FOLDER / f"{name}.py", id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
 

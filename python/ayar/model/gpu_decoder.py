@@ -1,7 +1,8 @@
 # pyright: reportMissingImports=false
-"""A Llama-shaped decoder on a GPU: whole layers of fused kernels, bordered weights, and no wait for the device inside a step."""
+"""A decoder on a GPU: whole layers of fused kernels, bordered weights, and no wait for the device inside a step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from torch.autograd.function import once_differentiable
 
 from ayar.errors import ModelError
 from ayar.kernels import attention, rms_norm
+from ayar.kernels.philox import Masks
 from ayar.model.adapters import AdapterParameters, LoraSettings, TargetModule, gate_up_modules, qkv_modules
 from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer, checked_files, read_layer, read_norm
 from ayar.model.rotary import RotaryTable
 from ayar.model.weights import Checkpoint
-from ayar.ops import FrozenWeight
+from ayar.ops import Dropout, FrozenWeight
 from ayar.ops.bordered import SPARE, BorderedWeight, bordered_like
 from ayar.ops.gpu_attention import Packing
 from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights, gpu_layer
@@ -29,10 +31,10 @@ from ayar.ops.visibility import visibility
 
 @dataclass
 class GpuDecoder:
-    """embedding: (vocab, hidden). norm: (hidden,) fp32. cos, sin: (positions, head_dim / 2) fp32. One adapter group a layer.
+    """embedding: (vocab, hidden). norm: (hidden,) fp32. cos, sin: (positions, turned dimensions / 2) fp32. One adapter group a layer.
 
-    Everything on one device; adapters in fp32, all else in one dtype. Pre-norm layers with a gated MLP: no norm between a product and the
-    stream, none on single heads.
+    Everything on one device; adapters in fp32, all else in one dtype. windows: of each layer; empty: ``shape.window`` in all.
+    local_rotation: (cos, sin) of the layers that have a window, where theirs differ.
     """
 
     embedding: Tensor
@@ -44,8 +46,12 @@ class GpuDecoder:
     cos: Tensor
     sin: Tensor
     final_softcap: float | None = None
-
     parameters: AdapterParameters | None = None
+    loaded_config: ModelConfig | None = None
+    windows: Sequence[int | None] = ()
+    local_rotation: tuple[Tensor, Tensor] | None = None
+    masks: Masks | None = None
+    is_dropping: bool = False
 
     @staticmethod
     def load(
@@ -53,12 +59,9 @@ class GpuDecoder:
     ) -> "GpuDecoder":
         """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
 
-        Raises ModelError where the folder is damaged, or where its family needs what gpu_layer does not do: the ops do it one by one.
+        Raises ModelError where the folder is damaged.
         """
         config = ModelConfig.from_folder(folder)
-        _require_plain(config)
-        if lora.dropout:
-            raise ModelError("lora.dropout: the whole-layer GPU kernels have none. Set it to 0.")
         checkpoint = _OnDevice(checked_files(config), device)
         layers = [
             read_layer(checkpoint, f"model.layers.{index}.", config, dtype, lora.base_weights) for index in range(config.num_hidden_layers)
@@ -67,7 +70,10 @@ class GpuDecoder:
         head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
         adapters = AdapterParameters(config, lora, seed)
         adapters.move(device)
-        cos, sin = (table.to(device) for table in RotaryTable(config.rotation).up_to(config.max_position_embeddings))
+        rotation, local_rotation = (
+            (cos.to(device), sin.to(device))
+            for cos, sin in (RotaryTable(r).up_to(config.max_position_embeddings) for r in (config.rotation, config.local_rotation))
+        )
         shape = LayerShape(
             config.num_attention_heads,
             config.num_key_value_heads,
@@ -75,20 +81,25 @@ class GpuDecoder:
             config.rms_norm_eps,
             config.attention_scale,
             config.attn_logit_softcapping,
-            config.windows[0],
-            config.gate != "silu",
+            gelu=config.gate != "silu",
         )
+        scale = torch.tensor(config.embedding_scale, dtype=dtype)  # rounded as it is in training elsewhere
+        dropout = Dropout(lora.dropout, seed, 0, 0)
+        draw = torch.zeros(1, dtype=torch.int32, device=device)
         return GpuDecoder(
-            embedding * config.embedding_scale if config.embedding_scale != 1 else embedding,
-            [LayerWeights(x.attention_norm, x.qkv.packed, x.o.packed, x.mlp_norm, x.gate_up.packed, x.down.packed) for x in layers],
+            embedding * scale.item() if config.embedding_scale != 1 else embedding,
+            [_weights_of(layer) for layer in layers],
             [_adapters_of(adapters, config, index, layer) for index, layer in enumerate(layers)],
             shape,
             read_norm(checkpoint, "model.norm", config),
             FrozenWeight.pack([head], dtype=dtype).packed,
-            cos,
-            sin,
+            *rotation,
             config.final_logit_softcapping,
             adapters,
+            config,
+            config.windows,
+            local_rotation if config.local_rotation != config.rotation else None,
+            Masks(dropout.threshold, seed, draw) if dropout.threshold else None,
         )
 
     def trainable_parameters(self) -> AdapterParameters:
@@ -96,6 +107,24 @@ class GpuDecoder:
         if self.parameters is None:
             raise ModelError("This decoder was made from single tensors: their owner has the adapters.")
         return self.parameters
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the checkpoint. Raises ModelError where the decoder was made without one."""
+        if self.loaded_config is None:
+            raise ModelError("This decoder was made from single tensors: it has no config.json.")
+        return self.loaded_config
+
+    @contextmanager
+    def dropping_out(self, draw: int) -> Iterator[None]:
+        """Inside the block the adapters' dropout is on. draw: which masks; another number for every batch."""
+        if self.masks is not None:
+            self.masks.draw.fill_(draw)
+        before, self.is_dropping = self.is_dropping, True
+        try:
+            yield
+        finally:
+            self.is_dropping = before
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """The weighted sum of −log p over the batch's pairs: fp32 scalar, on the device and not waited for.
@@ -109,27 +138,34 @@ class GpuDecoder:
 
     def hidden_states(self, batch: PackedBatch) -> Tensor:
         """(T, hidden) after the final norm."""
-        packing = self._packing(batch)
+        packings = self._packings(batch)
         stream: Tensor = self.embedding.index_select(0, self._on_device(batch.input_ids, torch.int64))
         delta: Tensor | None = None
-        for weights, adapters in zip(self.layers, self.adapters, strict=True):
-            stream, delta = gpu_layer(stream, delta, weights, adapters, self.shape, packing)
+        masks = self.masks if self.is_dropping else None
+        for weights, adapters, window in zip(self.layers, self.adapters, self._windows(), strict=True):
+            stream, delta = gpu_layer(stream, delta, weights, adapters, self.shape._replace(window=window), packings[window], masks)
         return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)
 
-    def _packing(self, batch: PackedBatch) -> Packing:
+    def _windows(self) -> Sequence[int | None]:
+        return self.windows or [self.shape.window] * len(self.layers)
+
+    def _packings(self, batch: PackedBatch) -> dict[int | None, Packing]:
+        """What attention takes, for each window that a layer has."""
         bounds, parents, position_ids = (np.asarray(values) for values in (batch.cu_seqlens, batch.parents, batch.position_ids))
         longest = int(position_ids.max()) + 1 if len(position_ids) else 0
         if longest > len(self.cos):
             raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {len(self.cos)}.")
         positions = self._on_device(position_ids, torch.int32)
         until = self._on_device(visibility(bounds, parents)[0], torch.int32)
-        element_size = self.embedding.element_size()
-        plan = attention.plan(until, positions, self.shape.head_dim, element_size, self.shape.window)
-        if (parents >= 0).any():
-            return Packing(self.cos, self.sin, positions, plan)
         lengths = np.diff(bounds)
-        longest_row = int(lengths.max()) if len(lengths) else 0
-        return Packing(self.cos, self.sin, positions, plan, self._on_device(bounds, torch.int32), longest_row)
+        is_tree = bool((parents >= 0).any())
+        plain = (None, 0) if is_tree else (self._on_device(bounds, torch.int32), int(lengths.max()) if len(lengths) else 0)
+        packings = {}
+        for window in set(self._windows()):
+            plan = attention.plan(until, positions, self.shape.head_dim, self.embedding.element_size(), window)
+            table = self.local_rotation if window is not None and self.local_rotation is not None else (self.cos, self.sin)
+            packings[window] = Packing(*table, positions, plan, *plain)
+        return packings
 
     def _on_device(self, values: object, dtype: torch.dtype) -> Tensor:
         tensor = torch.as_tensor(values, dtype=dtype)
@@ -148,23 +184,16 @@ class _OnDevice:
         return self._checkpoint.read(name).to(self._device)
 
 
-def _require_plain(config: ModelConfig) -> None:
-    faults = {
-        "norms on single heads": config.has_qk_norm,
-        "norms behind a block": config.has_post_norms,
-        "windows that differ from layer to layer": len(set(config.windows)) > 1,
-        "heads that are turned in part": config.rotation.dims != config.head_dim,
-    }
-    found = [name for name, is_there in faults.items() if is_there]
-    if found:
-        raise ModelError(f"{config.folder}: {config.model_type} has {', '.join(found)}: not in the whole-layer GPU kernels.")
+def _weights_of(layer: Layer) -> LayerWeights:
+    products = layer.qkv.packed, layer.o.packed, layer.mlp_norm, layer.gate_up.packed, layer.down.packed
+    return LayerWeights(layer.attention_norm, *products, layer.head_norm, layer.post_attention_norm, layer.post_mlp_norm)
 
 
 def _adapters_of(adapters: AdapterParameters, config: ModelConfig, index: int, layer: Layer) -> LayerAdapters:
-    def group(weight: FrozenWeight, *modules: TargetModule) -> list[tuple[int, Tensor, Tensor, float]]:
+    def group(weight: FrozenWeight, *modules: TargetModule) -> list[tuple[int, Tensor, Tensor, float, int]]:
         starts = np.cumsum([0, *weight.splits]).tolist()
-        found = [(start, adapters.at(index, module)) for start, module in zip(starts, modules, strict=False)]
-        return [(start, x.lora_A, x.lora_B, x.scaling) for start, x in found if x is not None]
+        found = [(start, adapters.at(index, module, draw=0)) for start, module in zip(starts, modules, strict=False)]
+        return [(start, x.lora_A, x.lora_B, x.scaling, 0 if x.dropout is None else x.dropout.stream) for start, x in found if x is not None]
 
     return LayerAdapters(
         group(layer.qkv, *qkv_modules(config)),

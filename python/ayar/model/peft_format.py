@@ -40,7 +40,7 @@ def save(folder: Path, adapters: AdapterParameters, base: Path) -> None:
         os.fsync(file.fileno())
     unfinished.replace(folder / CONFIG_FILE)
     saved, own = weights.read_all(folder / WEIGHTS_FILE), adapters.tensors()
-    if saved.keys() != own.keys() or not all(saved[name].equal(own[name]) for name in own):
+    if saved.keys() != own.keys() or not all(saved[name].equal(own[name].cpu()) for name in own):
         raise ModelError(f"{folder / WEIGHTS_FILE}: what was read back differs from what was written. Check the disk.")
 
 

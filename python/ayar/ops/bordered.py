@@ -42,6 +42,7 @@ class Factor(NamedTuple):
     lora_A: Tensor  # (rank, K) fp32
     lora_B: Tensor  # (N_i, rank) fp32
     scaling: float
+    stream: int = 0  # which dropout mask
 
     @property
     def rank(self) -> int:

@@ -91,5 +91,6 @@ def attention_backward(dy: Tensor, qkv: Tensor, y: Tensor, logsumexp: Tensor, pa
     )  # fmt: skip
     query_rows, key_rows, value_rows = by_head.split(heads, dim=1)
     for gradient, rows in ((dquery, query_rows), (dkey, key_rows)):
+        rows[..., 2 * packing.cos.shape[1] :] = gradient[..., 2 * packing.cos.shape[1] :]  # heads that are turned in part
         rope.launch_rotate_heads(gradient, packing.cos, packing.sin, packing.position_ids, gradient.shape[1], backward=True, out=rows)
     value_rows.copy_(dvalue)

@@ -14,7 +14,7 @@ from ayar.kernels.lora_linear import INT8, NF4, Stored
 from ayar.ops import backend
 from ayar.ops.bordered import SPARE, Factor, border_of, used_columns, with_border
 from ayar.ops.gpu_roads import Chip, road
-from ayar.ops.nf4 import BLOCK, CODEBOOK, Nf4, nf4_dequantize_reference, nf4_quantize
+from ayar.ops.nf4 import BLOCK, CODEBOOK, Nf4, nest_absmax_reference, nf4_dequantize_reference, nf4_quantize, unnest_absmax_reference
 
 # Data sheet bf16 FLOP/s · 0.8 and bytes/s by capability, where the device does not say: enough to choose a road.
 _SPEEDS = {
@@ -42,11 +42,13 @@ class QuantizedWeight:
         self.bias = None if bias is None else bias.to(dtype)
         if storage == "nf4":
             packed = nf4_quantize(whole)
-            self._stored = Stored(NF4, packed.code, packed.absmax, torch.tensor(CODEBOOK, device=whole.device), self.shape)
+            parts = packed.absmax.split([weight.numel() // BLOCK for weight in weights])
+            absmax = torch.cat([_nested(part) for part in parts])
+            self.stored = Stored(NF4, packed.code, absmax, torch.tensor(CODEBOOK, device=whole.device), self.shape)
         else:
             scale = whole.abs().amax(1) / 127
             code = (whole / torch.where(scale > 0, scale, 1)[:, None]).round().to(torch.int8)
-            self._stored = Stored(INT8, code, scale, None, self.shape)
+            self.stored = Stored(INT8, code, scale, None, self.shape)
         self.writer: object = None
         self._widen(whole.to(dtype), SPARE)
 
@@ -56,11 +58,11 @@ class QuantizedWeight:
 
     @property
     def nbytes(self) -> int:
-        return self._stored.data.nbytes + self._stored.scale.nbytes + self._below.nbytes + self._beside.nbytes
+        return self.stored.data.nbytes + self.stored.scale.nbytes + self._below.nbytes + self._beside.nbytes
 
     def unpack(self, weight: Tensor) -> None:
         """Writes the values that the codes stand for into ``weight`` (N, K)."""
-        stored = self._stored
+        stored = self.stored
         if stored.storage == NF4:
             weight.copy_(nf4_dequantize_reference(Nf4(stored.data, stored.scale, torch.Size(self.shape)), torch.float32))
         else:
@@ -86,7 +88,7 @@ class QuantizedWeight:
         """y (rows, N) = [x | u] [W | sB]ᵀ + bias, as BorderedWeight.product."""
         if self._is_inside(x, used):
             u, lora_B = (border_of(x, used), self._beside[:, :used]) if used else (None, None)
-            lora_linear.launch_bordered_gemm(x, self._stored, u, lora_B, 1.0, y)
+            lora_linear.launch_bordered_gemm(x, self.stored, u, lora_B, 1.0, y)
             if self.bias is not None:
                 y += self.bias
             return
@@ -98,7 +100,7 @@ class QuantizedWeight:
         """dx (rows, K) = [dy | v] [W ; A], as BorderedWeight.product_backward."""
         if self._is_inside(dy, used):
             v, lora_A = (border_of(dy, used), self.below(used)) if used else (None, None)
-            lora_linear.launch_bordered_gemm_backward(dy, self._stored, v, lora_A, dx)
+            lora_linear.launch_bordered_gemm_backward(dy, self.stored, v, lora_A, dx)
             return
         outputs, inputs = self.shape
         weight = self._bordered(used)[: outputs + used, :inputs]
@@ -116,10 +118,15 @@ class QuantizedWeight:
         """(N + border, K + used): W and its borders, dequantized into the one scratch buffer of this shape."""
         outputs, inputs = self.shape
         scratch = _scratch(self._below, outputs + self.border, inputs + self.border)
-        _dequantize(self._stored, scratch)
+        _dequantize(self.stored, scratch)
         scratch[:outputs, inputs : inputs + used] = self._beside[:, :used]
         scratch[outputs : outputs + used, :inputs] = self._below[:used]
         return scratch[:, : inputs + used]
+
+
+def _nested(absmax: Tensor) -> Tensor:
+    """What double quantization leaves of the absmax of one weight: the values of bitsandbytes and of the CPU, kept in fp32."""
+    return unnest_absmax_reference(nest_absmax_reference(absmax.cpu())).to(absmax.device) if len(absmax) else absmax
 
 
 _scratch_buffers: dict[tuple[torch.device, torch.dtype, int, int], Tensor] = {}

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from ayar.errors import BackendError
 from ayar.kernels import adamw as adamw_kernels
-from ayar.kernels import attention, keyed_rows, lora_backward, lora_linear, rms_norm, rope, swiglu
+from ayar.kernels import attention, head_norm, keyed_rows, lora_linear, rms_norm, rope, swiglu
 from ayar.kernels import cross_entropy as cross_entropy_kernels
-from ayar.ops.bordered import BorderedWeight, Factor, border_of, bordered_like, factors_of
+from ayar.kernels.philox import Masks
+from ayar.ops.bordered import BorderedWeight, border_of, bordered_like
+from ayar.ops.gpu_adapters import Group, group_of, input_gradients, output_gradients, product_backward, project
 from ayar.ops.quantized_weight import QuantizedWeight
 from ayar.ops.visibility import visibility
 
@@ -30,10 +32,16 @@ def PackedWeight(  # noqa: N802 (the CPU has a class of this name)
     return BorderedWeight(weights, bias, dtype) if storage == "full" else QuantizedWeight(weights, bias, dtype, storage)
 
 
-def _factors(adapters: Sequence[NativeAdapter]) -> list[Factor]:
-    if any(dropout is not None for *_, dropout in adapters):
-        raise BackendError("lora_linear: LoRA dropout does not run on a GPU yet. Set lora.dropout to 0, or move the tensors to the CPU.")
-    return factors_of([(start, lora_A, lora_B, scaling) for start, lora_A, lora_B, scaling, _ in adapters])
+def _group(adapters: Sequence[NativeAdapter]) -> tuple[Group, Masks | None]:
+    """The adapters of one call, and their masks; one probability, seed and draw serves all."""
+    group = group_of([(start, a, b, scaling, 0 if dropout is None else dropout[2]) for start, a, b, scaling, dropout in adapters])
+    dropouts = [dropout for *_, dropout in adapters if dropout is not None]
+    if not dropouts:
+        return group, None
+    (seed, draw, _, threshold), device = dropouts[0], adapters[0][1].device
+    if len(dropouts) < len(adapters) or any((key, number, least) != (seed, draw, threshold) for key, number, _, least in dropouts):
+        raise BackendError("lora_linear: on a GPU the adapters of one call must have the same dropout, but for its stream")
+    return group, Masks(threshold, seed, torch.tensor([draw], dtype=torch.int64, device=device).to(torch.int32))
 
 
 def rms_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
@@ -67,17 +75,11 @@ def _rope(x: Tensor, cos: Tensor, sin: Tensor, position_ids: Tensor, turned: int
 
 
 def head_norm_forward(x: Tensor, weight: Tensor, eps: float, y: Tensor, rstd: Tensor) -> None:
-    y[:, len(weight) :] = x[:, len(weight) :]
-    for head, row in enumerate(weight):
-        narrow = rstd.new_empty(len(x))
-        rms_norm.launch_norm_project(x[:, head], None, row, eps, None, y[:, head], None, narrow, None)
-        rstd[:, head] = narrow
+    head_norm.launch_normalize_heads(x, weight, eps, y, rstd)
 
 
 def head_norm_backward(dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor, dx: Tensor) -> None:
-    dx[:, len(weight) :] = dy[:, len(weight) :]
-    for head, row in enumerate(weight):
-        rms_norm.launch_norm_backward(dy[:, head], x[:, head], row, rstd[:, head].contiguous(), None, dx[:, head])
+    head_norm.launch_normalize_heads_backward(dy, x, weight, rstd, dx)
 
 
 def swiglu_forward(gate_up: Tensor, y: Tensor) -> None:
@@ -108,16 +110,14 @@ def lora_linear_forward(
     x: Tensor, weight: BorderedWeight | QuantizedWeight, adapters: Sequence[NativeAdapter], u: Tensor, y: Tensor
 ) -> None:
     """x is copied once into rows with room for u, in the pass that computes u; so x may come from anywhere."""
-    factors = _factors(adapters)
-    used = weight.write(factors)
+    group, masks = _group(adapters)
+    used = weight.write(group.factors)
     rows = bordered_like(x, weight.border)
-    is_fused = lora_linear.padded_rank(used) <= weight.border <= 64
-    lora_A = weight.below(used)
-    rms_norm.launch_norm_project(
-        x, None, None, 0.0, lora_A if is_fused else None, rows, border_of(rows, used) if is_fused else None, None, None
-    )
+    is_fused = group.is_fused(masks) and lora_linear.padded_rank(used) <= weight.border
+    lora_A = weight.below(used) if is_fused else None
+    rms_norm.launch_norm_project(x, None, None, 0.0, lora_A, rows, border_of(rows, used) if is_fused else None, None, None)
     if not is_fused:
-        _project(x, lora_A, border_of(rows, used))
+        project(rows, weight, group, masks)
     weight.product(rows, used, y)
     u[:, :used] = border_of(rows, used)[:, : u.shape[1]]
 
@@ -127,26 +127,17 @@ def lora_linear_backward(
     dx: Tensor,
 ) -> None:  # fmt: skip
     """gradients: (dlora_A, dlora_B) of each adapter. dx without rows: not wanted."""
-    factors = _factors(adapters)
-    used = weight.write(factors)
+    group, masks = _group(adapters)
+    weight.write(group.factors)
     rows = bordered_like(dy, weight.border).copy_(dy)
-    v = border_of(rows, used)
-    v[:, sum(factor.rank for factor in factors) :] = 0
-    narrow = u.to(dy.dtype)
-    for factor, (dlora_A, dlora_B) in zip(factors, gradients, strict=True):
-        part = rows[:, factor.rows]
-        lora_backward.launch_output_gradient(part, narrow[:, factor.columns], factor.lora_B, factor.scaling, v[:, factor.columns], dlora_B)
-        lora_backward.launch_input_gradient(v[:, factor.columns], x, None, None, dlora_A)
+    found: dict[int, Tensor] = {}
+    output_gradients(rows, u.to(dy.dtype), group, found)
+    input_gradients(border_of(rows, group.used), x, None, None, group, masks, found)
+    for factor, (dlora_A, dlora_B) in zip(group.factors, gradients, strict=True):
+        dlora_A.copy_(found[id(factor.lora_A)])
+        dlora_B.copy_(found[id(factor.lora_B)])
     if len(dx):
-        weight.product_backward(rows, used, dx)
-
-
-def _project(x: Tensor, lora_A: Tensor, u: Tensor) -> None:
-    for begin in range(0, len(lora_A), 64):
-        part = lora_A[begin : begin + 64]
-        narrow = x.new_empty(len(x), lora_linear.padded_rank(len(part)))
-        lora_linear.launch_down_projection(x, part, narrow)
-        u[:, begin : begin + len(part)] = narrow[:, : len(part)]
+        product_backward(weight, rows, group, masks, dx)
 
 
 def attention_forward(
@@ -196,7 +187,8 @@ def adamw(
     parameter: Tensor, gradient: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor, learning_rate: float, beta1: float, beta2: float, eps: float,
     weight_decay: float, step: int,
 ) -> None:  # fmt: skip
-    adamw_kernels.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, learning_rate, beta1, beta2, eps, weight_decay, step)
+    settings = parameter.new_tensor(adamw_kernels.step_settings(learning_rate, beta1, beta2, weight_decay, step))
+    adamw_kernels.launch_adamw_update(parameter, gradient, exp_avg, exp_avg_sq, settings, beta1, beta2, eps)
 
 
 def square_sum(x: Tensor) -> float:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
 from ayar.data.pack import Examples, Packer, pack, packer, split_long, tokenize
 from ayar.data.prefix_tree import shared_prefixes
 from ayar.errors import TrainingError
-from ayar.model.decoder import Decoder
 from ayar.pipeline.base_model import BaseModel
 from ayar.pipeline.events import Note, Progress, silent
+from ayar.pipeline.placement import load_for_training, placement
 from ayar.pipeline.plan import plan_of
 from ayar.pipeline.preparation import prepared_rows
 from ayar.pipeline.run_folder import RunFolder, write_text
@@ -38,13 +36,14 @@ class TrainedAdapter:
 
 def train(recipe: Recipe, resume: bool | None = None, progress: Progress = silent) -> TrainedAdapter:
     """resume: True goes on from the last checkpoint or fails, False starts anew, None goes on where the same run was interrupted."""
+    placed = placement(recipe)
     folder = RunFolder(recipe.output)
     if resume and checkpoint.latest(folder.checkpoints) is None:
         raise TrainingError(f"{folder.checkpoints}: no checkpoint to resume from. Run without --resume to start.")
     model, rows = prepared_rows(recipe, progress, fresh=resume is False)
-    dtype = getattr(torch, recipe.train.dtype)
+    progress(Note(placed.why))
     training, testing = (tokenized(recipe, model, table) for table in (rows.train, rows.test))
-    decoder = Decoder.load(model.folder, recipe.lora, dtype, recipe.seed)
+    decoder = load_for_training(recipe, model.config, placed)
 
     make_batches = packer_of(recipe, training)
     batches = lru_cache(maxsize=2)(make_batches)  # the plan, the run's identity and the loop ask for the same epochs one after the other

@@ -12,17 +12,17 @@ import torch
 from ayar.errors import Interrupted, TrainingError
 from ayar.model import peft_format
 from ayar.model.batch import PackedBatch, labelled_tokens
-from ayar.model.decoder import Decoder
 from ayar.ops import backend
 from ayar.train import checkpoint
 from ayar.train.checkpoint import State
 from ayar.train.interruption import Interruption
 from ayar.train.metrics import Metrics
-from ayar.train.optimizer import Optimizer
 from ayar.train.plan import BatchSource, Plan, labelled_batches, make_plan
 from ayar.train.progress import CheckpointWritten, EvaluationDone, Progress, Started, StepDone, silent
 from ayar.train.schedule import learning_rate
 from ayar.train.settings import TrainSettings
+from ayar.train.step import step_of
+from ayar.train.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Trained:
 
 
 def train(
-    decoder: Decoder,
+    decoder: TrainedModel,
     batches: BatchSource,
     settings: TrainSettings,
     folder: Path,
@@ -60,7 +60,7 @@ def train(
 class _Run:
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: TrainedModel,
         batches: BatchSource,
         settings: TrainSettings,
         folder: Path,
@@ -71,7 +71,7 @@ class _Run:
         self.evaluation = [batch for batch in evaluation if len(batch.targets)]
         self.checkpoints = folder / "checkpoints"
         self.adapters = decoder.trainable_parameters()
-        self.optimizer = Optimizer(self.adapters, settings.weight_decay, settings.max_grad_norm)
+        self.make_step = step_of(decoder, settings.weight_decay, settings.max_grad_norm)
         self.plan: Plan = make_plan(batches, settings, decoder)
         self.state = State(self.plan.run)
         self.loss: float | None = None
@@ -92,7 +92,7 @@ class _Run:
     def _restore(self, resume: bool) -> None:
         newest = checkpoint.latest(self.checkpoints) if resume else None
         if newest is not None:
-            self.state = checkpoint.load(newest, self.plan.run, self.adapters, self.optimizer)
+            self.state = checkpoint.load(newest, self.plan.run, self.adapters, self.make_step.optimizer)
             self.is_saved = True
         else:
             checkpoint.clear(self.checkpoints)
@@ -119,17 +119,11 @@ class _Run:
     def _step(self, step_batches: Sequence[PackedBatch], epoch: float) -> None:
         started = time.perf_counter()
         labelled = sum(labelled_tokens(batch) for batch in step_batches)
-        loss = 0.0
-        for index, batch in enumerate(step_batches):
-            # The masks follow from the place in the run alone, so a resumed run has the same ones.
-            with self.decoder.dropping_out(self.state.step * self.settings.grad_accumulation_steps + index):
-                batch_loss = self.decoder.loss(batch) / labelled
-            batch_loss.backward()
-            loss += batch_loss.item()
-        norm = self.optimizer.gradient_norm()
-        self._require_finite(loss, norm)
         rate = learning_rate(self.state.step, self.plan.total_steps, self.settings)
-        self.optimizer.step(rate, norm)
+        # The masks of dropout follow from the place in the run alone, so a resumed run has the same ones.
+        first_draw = self.state.step * self.settings.grad_accumulation_steps
+        loss, norm = self.make_step(step_batches, labelled, first_draw, rate)
+        self._require_finite(loss, norm)
         self.state.step += 1
         self.loss, self.is_saved = loss, False
         now = time.perf_counter()
@@ -192,7 +186,7 @@ class _Run:
 
     def _checkpoint(self) -> None:
         self.state.seconds = time.perf_counter() - self.began
-        written = checkpoint.save(self.checkpoints, self.state, self.adapters, self.optimizer, self.settings.keep_checkpoints)
+        written = checkpoint.save(self.checkpoints, self.state, self.adapters, self.make_step.optimizer, self.settings.keep_checkpoints)
         self.is_saved = True
         self.progress(CheckpointWritten(self.state.step, written))
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from ayar.errors import TrainingError
 from ayar.model.batch import PackedBatch
-from ayar.model.decoder import Decoder
 from ayar.train.settings import TrainSettings
+from ayar.train.trained_model import TrainedModel
 
 BatchSource = Callable[[int], Sequence[PackedBatch]]  # epoch -> its batches; the same ones whenever asked
 
-_NOT_THE_RESULT = {"threads", "keep_checkpoints", "checkpoint_interval", "tensorboard"}  # may change when a run is resumed
+_NOT_THE_RESULT = {"threads", "device", "keep_checkpoints", "checkpoint_interval", "tensorboard"}  # may change when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Plan:
     run: dict[str, Any]
 
 
-def make_plan(batches: BatchSource, settings: TrainSettings, decoder: Decoder) -> Plan:
+def make_plan(batches: BatchSource, settings: TrainSettings, decoder: TrainedModel) -> Plan:
     """Reads each epoch's batches once. Raises TrainingError where no token is labelled."""
     total, tokens = 0, 0
     digest = hashlib.sha256()

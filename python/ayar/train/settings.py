@@ -26,6 +26,9 @@ class TrainSettings(Settings):
     weight_decay: float = Field(default=0.0, ge=0, lt=1, description="decoupled weight decay of AdamW")
     max_grad_norm: float = Field(default=1.0, gt=0, description="a longer gradient is scaled down to this norm")
     dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", description="of frozen weights and activations; adapters stay fp32")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="what trains: cuda, a GPU of NVIDIA; cpu; auto, the GPU where there is one that can, else the CPU"
+    )
     threads: int | None = Field(default=None, ge=1, description="processor threads; default: all cores")
     evaluation_interval: int | None = Field(
         default=None, ge=1, description="steps between evaluations of the test loss; default: each epoch"

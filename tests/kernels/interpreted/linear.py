@@ -1,34 +1,32 @@
 # pyright: reportMissingImports=false
 """The LoRA linear: one product forward and backward, W plain, NF4 or int8, with and without dropout; gradients of the factors."""
 
-import numpy as np
+from collections.abc import Callable
+
 import torch
 from interpreter import apart, assert_close, run_checks, verifies
 from torch import Tensor
 
 from ayar.kernels import lora_backward, lora_linear
 from ayar.kernels.lora_linear import INT8, NF4, PLAIN, Stored
+from ayar.kernels.philox import Masks
+from ayar.ops.dropout import Dropout, dropout_mask
 from ayar.ops.nf4 import CODEBOOK, nf4_dequantize_reference, nf4_quantize_reference
 
 SHAPES = [(1, 64, 64, 4), (0, 8, 64, 4), (33, 70, 128, 16), (300, 130, 192, 24)]  # rows, N, K, rank
 
 
-def philox_mask(seed: int, rows: int, cols: int, dropout: float) -> Tensor:
-    """Philox 4x32-10 in numpy, as its paper has it; one counter an element, the first word of four."""
-    element = np.arange(rows * cols, dtype=np.uint64)
-    counter = [element & 0xFFFFFFFF, element >> np.uint64(32), np.zeros_like(element), np.zeros_like(element)]
-    key = [seed & 0xFFFFFFFF, seed >> 32]
-    for _ in range(10):
-        low, high = counter[0] * np.uint64(0xD2511F53), counter[2] * np.uint64(0xCD9E8D57)
-        counter = [
-            (high >> np.uint64(32)) ^ counter[1] ^ np.uint64(key[0]),
-            high & np.uint64(0xFFFFFFFF),
-            (low >> np.uint64(32)) ^ counter[3] ^ np.uint64(key[1]),
-            low & np.uint64(0xFFFFFFFF),
-        ]
-        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
-    kept = (counter[0] >> np.uint64(8)).astype(np.float64) * 2.0**-24 < np.float32(1 - dropout)
-    return torch.from_numpy(kept / (1 - dropout)).reshape(rows, cols)
+SEED = (1 << 40) + 5
+
+
+def masks_of(probability: float) -> tuple[Masks, Callable[[int, int, int], Tensor]]:
+    """What the kernels take, and what it stands for by the reference: (stream, rows, cols) -> mask / (1 − p)."""
+    dropout = Dropout(probability, SEED, draw=3, stream=0)
+
+    def scaled(stream: int, rows: int, cols: int) -> Tensor:
+        return dropout_mask(dropout._replace(stream=stream), rows, cols).double() * dropout.kept_scale
+
+    return Masks(dropout.threshold, SEED, torch.tensor([3], dtype=torch.int32)), scaled
 
 
 def stored(n: int, k: int, storage: int, dtype: torch.dtype) -> tuple[Stored, Tensor]:
@@ -77,12 +75,14 @@ def backward(dtype: torch.dtype) -> list[Tensor]:
             for projections, dropout in ((1, 0.0), (2, 0.25)):
                 dy, v, lora_A = apart(rows, n, dtype), apart(rows, projections * rank, dtype), torch.randn(projections * rank, k).to(dtype)
                 dx = torch.full((rows, k), torch.nan, dtype=dtype)
-                lora_linear.launch_bordered_gemm_backward(dy, weight, v, lora_A, dx, projections, seed=5, dropout=dropout)
+                masks, scaled = masks_of(dropout)
+                streams = torch.tensor([7, 19][:projections], dtype=torch.int32)
+                lora_linear.launch_bordered_gemm_backward(dy, weight, v, lora_A, dx, projections, masks if dropout else None, streams)
                 want = dy.double() @ plain
                 for i in range(projections):
                     factors = slice(i * rank, (i + 1) * rank)
                     term = v[:, factors].double() @ lora_A[factors].double()
-                    want += term * philox_mask(5 + i, rows, k, dropout) if dropout else term
+                    want += term * scaled([7, 19][i], rows, k) if dropout else term
                 assert_close(dx, want, dtype, f"dx, storage {storage}, dropout {dropout}", beside=dy)
                 written.append(dx)
     return written
@@ -90,15 +90,19 @@ def backward(dtype: torch.dtype) -> list[Tensor]:
 
 @verifies("down_projection", "input_gradient")
 def dropout(dtype: torch.dtype) -> list[Tensor]:
-    x, lora_A, v = apart(70, 100, dtype), torch.randn(8, 100), apart(70, 8, dtype)
-    mask = philox_mask(11, 70, 100, 0.3)
-    assert 0.25 < (mask == 0).double().mean() < 0.35
-    u, da = torch.empty(70, 16, dtype=dtype), torch.full((8, 100), torch.nan)
-    lora_linear.launch_down_projection(x, lora_A, u, seed=11, dropout=0.3)
-    assert_close(u[:, :8], (x.double() * mask) @ lora_A.to(dtype).double().T, dtype, "u", beside=x)
-    lora_backward.launch_input_gradient(v, x, None, None, da, seed=11, dropout=0.3)
-    assert_close(da, v.double().T @ (x.double() * mask), dtype, "dA", beside=v)
-    return [u, da]
+    written = []
+    masks, scaled = masks_of(0.3)
+    for cols in (100, 256):
+        x, lora_A, v = apart(70, cols, dtype), torch.randn(8, cols), apart(70, 8, dtype)
+        mask = scaled(11, 70, cols)
+        assert 0.25 < (mask == 0).double().mean() < 0.35
+        u, da = torch.empty(70, 16, dtype=dtype), torch.full((8, cols), torch.nan)
+        lora_linear.launch_down_projection(x, lora_A, u, masks, stream=11)
+        assert_close(u[:, :8], (x.double() * mask) @ lora_A.to(dtype).double().T, dtype, "u", beside=x)
+        lora_backward.launch_input_gradient(v, x, None, None, da, masks, stream=11)
+        assert_close(da, v.double().T @ (x.double() * mask), dtype, "dA", beside=v)
+        written += [u, da]
+    return written
 
 
 @verifies("output_gradient", "input_gradient", "sum_partials")

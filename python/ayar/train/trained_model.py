@@ -1,0 +1,25 @@
+"""What the loop asks of a model that it trains: on the CPU it is ``model.decoder``, on a GPU ``model.gpu_decoder``."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from torch import Tensor
+
+from ayar.model.adapters import AdapterParameters
+from ayar.model.batch import PackedBatch
+from ayar.model.config import ModelConfig
+
+
+class TrainedModel(Protocol):
+    @property
+    def config(self) -> ModelConfig: ...
+
+    def trainable_parameters(self) -> AdapterParameters: ...
+
+    def dropping_out(self, draw: int) -> AbstractContextManager[None]:
+        """Inside the block the adapters' dropout is on. draw: which masks."""
+        ...
+
+    def loss(self, batch: PackedBatch) -> Tensor:
+        """The weighted sum of −log p over the batch's pairs, fp32 scalar."""
+        ...

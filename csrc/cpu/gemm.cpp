@@ -9,7 +9,8 @@ namespace ayar::cpu::AYAR_ISA {
 namespace {
 
 constexpr int kMaxFactors = 2;
-constexpr int64_t kMaxDepth = 2048;  // of one sweep over the rows, so that the panels of a tile stay in the second-level cache
+constexpr int64_t kMaxDepth = 1024;  // of one sweep over the rows, so that they and the panels of a tile stay in the second-level cache
+constexpr int64_t kPartialBytes = 256 << 10;  // of the sums that wait for the next sweep: they stay there too
 
 AYAR_INLINE int64_t at_most(int64_t value, int64_t limit) {
   return value < limit ? value : limit;
@@ -81,11 +82,19 @@ class BlockProduct {
   template <class Y>
   void run(int64_t panel_begin, int64_t panel_end) {
     panel_begin_ = panel_begin;
-    for (int64_t panel = panel_begin, panels = 0; panel < panel_end; panel += panels) {
-      panels = tile_panels(panel_end - panel);
-      unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
-        if (panels == index + 1) run_group<index + 1, Y>(panel);
-      });
+    const int64_t sweeps = at_least((whole_depth_ + kMaxDepth - 1) / kMaxDepth, 1);
+    if (sweeps == 1) {
+      run_panels<Y>(panel_begin, panel_end, panel_end, 0, 1, nullptr);
+      return;
+    }
+    // All sweeps of as many panels as sums can wait for: the rows of a sweep are read from the outer cache once for them all.
+    const int64_t panel_sums = y_.rows() * kPanelCols, fitting = kPartialBytes / at_least(panel_sums * 4, 1);
+    const int64_t count = at_most(at_least(fitting / kTilePanels, 1) * kTilePanels, panel_end - panel_begin);
+    float* partial = scratch<float>(Scratch::partial_sums, (count + kTilePanels) * panel_sums);
+    for (int64_t panel = panel_begin, next = panel; panel < panel_end; panel = next) {
+      for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
+        next = run_panels<Y>(panel, at_most(panel + count, panel_end), panel_end, sweep, sweeps, partial);
+      }
     }
   }
 
@@ -98,36 +107,47 @@ class BlockProduct {
     return at_most(left, kTilePanels);
   }
 
+  // One sweep of the panels [panel, end), or of a few more, so that the tiles are those of [panel, all); returns where it ended.
+  template <class Y>
+  int64_t run_panels(int64_t panel, int64_t end, int64_t all, int64_t sweep, int64_t sweeps, float* partial) {
+    const int64_t first = panel;
+    for (int64_t panels = 0; panel < end; panel += panels) {
+      panels = tile_panels(all - panel);
+      // What this thread will turn next: the panels that follow, else the first ones at the next sweep.
+      const bool is_last = panel + panels >= end && sweep + 1 != sweeps;
+      const NextSquares<T> next = next_squares(is_last ? first : panel + panels, is_last ? sweep + 1 : sweep);
+      unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
+        if (panels == index + 1) run_group<index + 1, Y>(panel, sweep, sweeps, next, partial + (panel - first) * y_.rows() * kPanelCols);
+      });
+    }
+    return panel;
+  }
+
   template <int PANELS, class Y>
-  void run_group(int64_t panel) {
-    const int64_t sweeps = at_least((whole_depth_ + kMaxDepth - 1) / kMaxDepth, 1);
-    float* partial = sweeps == 1 ? nullptr : scratch<float>(Scratch::partial_sums, y_.rows() * PANELS * kPanelCols);
-    for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
-      Sweep<E> parts[kMaxFactors];
-      const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
-      const NextSquares<T> next = next_squares<PANELS>(panel, sweep + 1 == sweeps ? 0 : sweep + 1);
-      constexpr int ROWS = kTileRows<PANELS>;
-      for (int64_t row = 0; row < y_.rows(); row += ROWS) {
-        next.bring(row, ROWS, y_.rows());
-        Tile<ROWS, PANELS> tile;
-        if (sweep == 0 && start_.rows() != 0) {
-          begin_with_start(row, panel, tile);
-        } else {
-          clear(tile);
-        }
-        if (sweep != 0) visit<PANELS>(row, [&](auto r, auto p, float* sums) { tile.sums[r][p] = load_lanes(sums); }, partial);
-        for (int part = 0; part < part_count; ++part) {
-          const E* rows[ROWS];
-          unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
-            rows[r] = parts[part].rows + at_most(row + r, y_.rows() - 1) * parts[part].row_stride;
-          });
-          accumulate(rows, parts[part].panels, parts[part].panel_stride, parts[part].depth, tile);
-        }
-        if (sweep + 1 != sweeps) {
-          visit<PANELS>(row, [&](auto r, auto p, float* sums) { store_lanes(sums, tile.sums[r][p]); }, partial);
-        } else {
-          finish<ROWS, PANELS, Y>(row, panel, tile);
-        }
+  void run_group(int64_t panel, int64_t sweep, int64_t sweeps, const NextSquares<T>& next, float* partial) {
+    Sweep<E> parts[kMaxFactors];
+    const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
+    constexpr int ROWS = kTileRows<PANELS>;
+    for (int64_t row = 0; row < y_.rows(); row += ROWS) {
+      next.bring(row, ROWS, y_.rows());
+      Tile<ROWS, PANELS> tile;
+      if (sweep == 0 && start_.rows() != 0) {
+        begin_with_start(row, panel, tile);
+      } else {
+        clear(tile);
+      }
+      if (sweep != 0) visit<PANELS>(row, [&](auto r, auto p, float* sums) { tile.sums[r][p] = load_lanes(sums); }, partial);
+      for (int part = 0; part < part_count; ++part) {
+        const E* rows[ROWS];
+        unroll<ROWS>([&](auto r) __attribute__((always_inline)) {
+          rows[r] = parts[part].rows + at_most(row + r, y_.rows() - 1) * parts[part].row_stride;
+        });
+        accumulate(rows, parts[part].panels, parts[part].panel_stride, parts[part].depth, tile);
+      }
+      if (sweep + 1 != sweeps) {
+        visit<PANELS>(row, [&](auto r, auto p, float* sums) { store_lanes(sums, tile.sums[r][p]); }, partial);
+      } else {
+        finish<ROWS, PANELS, Y>(row, panel, tile);
       }
     }
   }
@@ -140,16 +160,13 @@ class BlockProduct {
     });
   }
 
-  // What this thread will probably turn after `panel`: the same panels at the next sweep, else those that follow.
-  template <int PANELS>
-  NextSquares<T> next_squares(int64_t panel, int64_t next_sweep) const {
+  NextSquares<T> next_squares(int64_t panel, int64_t sweep) const {
     const Factor& factor = factors_[0];
     if (factor.stored_depth == 0) return {};
-    const int64_t first = next_sweep == 0 ? panel + PANELS : panel;
-    const int64_t begin = next_sweep * kMaxDepth, end = at_most(begin + kMaxDepth, factor.depth);
-    const int64_t count = at_most(PANELS, panel_count(factor.stored_depth) - first);
+    const int64_t begin = sweep * kMaxDepth, end = at_most(begin + kMaxDepth, factor.depth);
+    const int64_t count = at_most(kTilePanels, panel_count(factor.stored_depth) - panel);
     if (begin >= end || count <= 0) return {};
-    return squares_at(static_cast<const T*>(factor.panels), factor.stored_depth, first, count, {begin, end});
+    return squares_at(static_cast<const T*>(factor.panels), factor.stored_depth, panel, count, {begin, end});
   }
 
   // Calls body(r, p, place) for each 16 partial sums of a tile that are real.

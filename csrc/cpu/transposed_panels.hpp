@@ -12,18 +12,41 @@ namespace {
 
 constexpr int64_t kSquare = kPanelCols;  // rows and columns of one square
 
-// groups[a][b] holds elements (2a, 2b), (2a + 1, 2b), (2a, 2b + 1), (2a + 1, 2b + 1) of a square.
+using Groups = uint64_t __attribute__((vector_size(64)));  // a row of eight groups: elements (0, 0), (1, 0), (0, 1), (1, 1)
+
+// One step of turning: in each pair of rows that are STEP apart, blocks of STEP × STEP groups off the diagonal change places.
+template <int STEP>
+AYAR_INLINE void exchange_groups(Groups (&rows)[8]) {
+  for (int i = 0; i < 8; ++i) {
+    if ((i & STEP) != 0) continue;
+    Groups& a = rows[i];
+    Groups& b = rows[i + STEP];
+    Groups low, high;
+    if constexpr (STEP == 1) {
+      low = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+      high = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+    } else if constexpr (STEP == 2) {
+      low = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+      high = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    } else {
+      low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+      high = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    a = low;
+    b = high;
+  }
+}
+
 AYAR_INLINE void turn_square(const bfloat16* from, bfloat16* to) {
-  uint64_t groups[64], turned[64];
-  __builtin_memcpy(groups, from, sizeof groups);
-  for (int i = 0; i < 64; ++i) {
-    const uint64_t group = groups[i];
-    groups[i] = (group & 0xFFFF00000000FFFF) | (group << 16 & 0x0000FFFF00000000) | (group >> 16 & 0x00000000FFFF0000);
+  Groups rows[8];
+  __builtin_memcpy(rows, from, sizeof rows);
+  for (Groups& group : rows) {
+    group = (group & 0xFFFF00000000FFFF) | (group << 16 & 0x0000FFFF00000000) | (group >> 16 & 0x00000000FFFF0000);
   }
-  for (int a = 0; a < 8; ++a) {
-    for (int b = 0; b < 8; ++b) turned[b * 8 + a] = groups[a * 8 + b];
-  }
-  __builtin_memcpy(to, turned, sizeof turned);
+  exchange_groups<1>(rows);
+  exchange_groups<2>(rows);
+  exchange_groups<4>(rows);
+  __builtin_memcpy(to, rows, sizeof rows);
 }
 AYAR_INLINE void turn_square(const float* from, float* to) {
   for (int a = 0; a < kSquare; ++a) {

@@ -9,8 +9,12 @@ namespace ayar::cpu::AYAR_ISA {
 namespace {
 
 constexpr int kMaxFactors = 2;
-constexpr int64_t kMaxDepth = 1024;  // of one sweep over the rows, so that they and the panels of a tile stay in the second-level cache
-constexpr int64_t kPartialBytes = 256 << 10;  // of the sums that wait for the next sweep: they stay there too
+// Depth of one sweep over the rows, so that the panels of a tile stay in the second-level cache.
+template <class E>
+constexpr int64_t kOnlySweep = __is_same(E, float) ? 1664 : 3328;
+template <class E>
+constexpr int64_t kSweep = __is_same(E, float) ? 512 : 1024;  // of one among several: the rows stay there too
+constexpr int64_t kPartialBytes = 256 << 10;                  // of the sums that wait for the next sweep: they stay there too
 
 AYAR_INLINE int64_t at_most(int64_t value, int64_t limit) {
   return value < limit ? value : limit;
@@ -82,11 +86,11 @@ class BlockProduct {
   template <class Y>
   void run(int64_t panel_begin, int64_t panel_end) {
     panel_begin_ = panel_begin;
-    const int64_t sweeps = at_least((whole_depth_ + kMaxDepth - 1) / kMaxDepth, 1);
-    if (sweeps == 1) {
+    if (whole_depth_ <= kOnlySweep<E>) {
       run_panels<Y>(panel_begin, panel_end, panel_end, 0, 1, nullptr);
       return;
     }
+    const int64_t sweeps = (whole_depth_ + kSweep<E> - 1) / kSweep<E>;
     // All sweeps of as many panels as sums can wait for: the rows of a sweep are read from the outer cache once for them all.
     const int64_t panel_sums = y_.rows() * kPanelCols, fitting = kPartialBytes / at_least(panel_sums * 4, 1);
     const int64_t count = at_most(at_least(fitting / kTilePanels, 1) * kTilePanels, panel_end - panel_begin);
@@ -115,9 +119,10 @@ class BlockProduct {
       panels = tile_panels(all - panel);
       // What this thread will turn next: the panels that follow, else the first ones at the next sweep.
       const bool is_last = panel + panels >= end && sweep + 1 != sweeps;
-      const NextSquares<T> next = next_squares(is_last ? first : panel + panels, is_last ? sweep + 1 : sweep);
+      const NextSquares<T> next = next_squares(is_last ? first : panel + panels, window(is_last ? sweep + 1 : sweep, sweeps));
+      float* waiting = partial == nullptr ? nullptr : partial + (panel - first) * y_.rows() * kPanelCols;
       unroll<kTilePanels>([&](auto index) __attribute__((always_inline)) {
-        if (panels == index + 1) run_group<index + 1, Y>(panel, sweep, sweeps, next, partial + (panel - first) * y_.rows() * kPanelCols);
+        if (panels == index + 1) run_group<index + 1, Y>(panel, sweep, sweeps, next, waiting);
       });
     }
     return panel;
@@ -126,7 +131,7 @@ class BlockProduct {
   template <int PANELS, class Y>
   void run_group(int64_t panel, int64_t sweep, int64_t sweeps, const NextSquares<T>& next, float* partial) {
     Sweep<E> parts[kMaxFactors];
-    const int part_count = prepare<PANELS>(panel, sweep * kMaxDepth, parts);
+    const int part_count = prepare<PANELS>(panel, window(sweep, sweeps), parts);
     constexpr int ROWS = kTileRows<PANELS>;
     for (int64_t row = 0; row < y_.rows(); row += ROWS) {
       next.bring(row, ROWS, y_.rows());
@@ -160,10 +165,10 @@ class BlockProduct {
     });
   }
 
-  NextSquares<T> next_squares(int64_t panel, int64_t sweep) const {
+  NextSquares<T> next_squares(int64_t panel, DepthRange window) const {
     const Factor& factor = factors_[0];
     if (factor.stored_depth == 0) return {};
-    const int64_t begin = sweep * kMaxDepth, end = at_most(begin + kMaxDepth, factor.depth);
+    const int64_t begin = window.begin, end = at_most(window.end, factor.depth);
     const int64_t count = at_most(kTilePanels, panel_count(factor.stored_depth) - panel);
     if (begin >= end || count <= 0) return {};
     return squares_at(static_cast<const T*>(factor.panels), factor.stored_depth, panel, count, {begin, end});
@@ -179,9 +184,13 @@ class BlockProduct {
     });
   }
 
-  // Cuts the window [begin, begin + kMaxDepth) of the concatenated depth out of every factor.
+  AYAR_INLINE DepthRange window(int64_t sweep, int64_t sweeps) const {
+    return {sweep * kSweep<E>, sweep + 1 == sweeps ? whole_depth_ : (sweep + 1) * kSweep<E>};
+  }
+
+  // Cuts a window of the concatenated depth out of every factor.
   template <int PANELS>
-  int prepare(int64_t panel, int64_t begin, Sweep<E>* parts) {
+  int prepare(int64_t panel, DepthRange window, Sweep<E>* parts) {
     int count = 0;
     for (int f = 0; f < factor_count_; ++f) {
       const Factor& factor = factors_[f];
@@ -192,8 +201,8 @@ class BlockProduct {
           range = {at_most(range.begin, factor.ranges[p].begin), at_least(range.end, factor.ranges[p].end)};
         }
       }
-      range = {at_least(range.begin, begin), at_most(range.end, begin + kMaxDepth)};
-      begin -= padded_depth(factor.depth);
+      range = {at_least(range.begin, window.begin), at_most(range.end, window.end)};
+      window = {window.begin - padded_depth(factor.depth), window.end - padded_depth(factor.depth)};
       if (range.begin >= range.end) continue;
       Sweep<E>& part = parts[count++];
       part.rows = rows_[f].data + range.begin;

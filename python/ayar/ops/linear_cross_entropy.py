@@ -71,7 +71,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         losses = torch.empty(len(targets))
         dhidden = torch.zeros(hidden.shape) if ctx.needs_input_grad[0] else None
         rows = max(LEAST_ROWS, CHUNK_BYTES // (4 * vocab_size) // LEAST_ROWS * LEAST_ROWS)
-        logits = memory.empty(min(rows, len(targets)), vocab_size, like=hidden, dtype=torch.float32)
+        lines = -(-vocab_size // 16) | 1  # of a row: rows an even number of them apart would share a few sets of the cache
+        logits = memory.empty(min(rows, len(targets)), 16 * lines, like=hidden, dtype=torch.float32)[:, :vocab_size]
         for begin in range(0, len(targets), rows):
             chunk = slice(begin, begin + rows)
             x = hidden.new_empty(len(positions[chunk]), hidden_size)

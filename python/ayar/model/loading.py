@@ -37,7 +37,7 @@ class Layer:
 
 @dataclass
 class FrozenParts:
-    """The whole frozen model. embedding: (V, H) as stored. head: (V, H), the embedding's twin where they are tied."""
+    """The whole frozen model. embedding: (V, H) as stored, in the mapped file. head: (V, H), the embedding's twin where they are tied."""
 
     embedding: Tensor
     layers: list[Layer]
@@ -48,7 +48,7 @@ class FrozenParts:
 def load(config: ModelConfig, dtype: torch.dtype, storage: Storage = "full") -> FrozenParts:
     """Loads and packs; the projections are kept in ``storage``. Raises ModelError naming file and tensor."""
     checkpoint = checked_files(config)
-    embedding = checkpoint.read("model.embed_tokens.weight").clone()
+    embedding = checkpoint.read_sparsely("model.embed_tokens.weight")
     layers = [read_layer(checkpoint, f"model.layers.{index}.", config, dtype, storage) for index in range(config.num_hidden_layers)]
     head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
     return FrozenParts(embedding, layers, read_norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))

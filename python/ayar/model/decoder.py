@@ -34,6 +34,7 @@ from ayar.ops import (
 from ayar.ops.recompute import recomputed
 
 PART_TOKENS = 1024  # that go forward and back at once: as many as the products need to run at full speed
+_MOST_TRAINED = 0.9  # share of rows: to pick out more of them costs what it saves
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
 
 
@@ -112,10 +113,12 @@ class Decoder:
         """The weighted sum of −log p over the batch's pairs, fp32 scalar."""
         positions, targets = _tensor(batch.positions, torch.int64), _tensor(batch.targets, torch.int64)
         # Above its attention, the last layer works on trained rows only: nothing else reads the others.
-        rows, positions = torch.unique(positions, return_inverse=True)
-        hidden = self._packed(batch, rows if rows.numel() < len(batch.input_ids) else None)
+        rows, places = torch.unique(positions, return_inverse=True)
+        if rows.numel() > _MOST_TRAINED * len(batch.input_ids):
+            rows, places = None, positions
+        hidden = self._packed(batch, rows)
         weights, softcap = _tensor(batch.weights, torch.float32), self.config.final_logit_softcapping
-        return linear_cross_entropy(hidden, self._frozen.head, positions, targets, weights, softcap)
+        return linear_cross_entropy(hidden, self._frozen.head, places, targets, weights, softcap)
 
     def accumulate_gradients(self, batch: PackedBatch, scale: float, draw: int) -> float:
         """Adds the gradients of scale · loss(batch) to the adapters', and returns that product. draw: of dropout, other for every batch.

@@ -59,9 +59,8 @@ class Checkpoint:
             raise ModelError(f"{self._file_of[name]}: tensor {name} holds values that are not finite numbers. {_REMEDY}")
         return tensor
 
-    def read_sparsely(self, name: str) -> Tensor:
-        """As ``read``, of a tensor of which few rows will be used: after the check, no page of it is held until a row on it is read."""
-        self.read(name)
+    def read_again(self, name: str) -> Tensor:
+        """One tensor that ``read`` has checked, mapped anew: none of its pages is held until it is used."""
         return self._mapped(name)
 
     def _mapped(self, name: str) -> Tensor:

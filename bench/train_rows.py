@@ -60,12 +60,7 @@ class Ours:
 
     def backward(self, batches: Sequence[Any]) -> float:
         labelled = sum(labelled_tokens(batch) for batch in batches)
-        loss = 0.0
-        for batch in batches:
-            batch_loss = self.decoder.loss(batch) / labelled
-            batch_loss.backward()
-            loss += batch_loss.item()
-        return loss
+        return sum(self.decoder.accumulate_gradients(batch, 1 / labelled, draw) for draw, batch in enumerate(batches))
 
     def step(self, batches: Sequence[Any]) -> tuple[float, float]:
         """Loss and gradient norm."""

@@ -89,12 +89,10 @@ def ayar_step(folder: Path, input_ids: Tensor, **lora: Any) -> Step:
     draws = count()
 
     def step() -> tuple[float, float]:
-        with decoder.dropping_out(next(draws)):
-            loss = decoder.loss(batch) / len(positions)
-        loss.backward()
+        loss = decoder.accumulate_gradients(batch, 1 / len(positions), next(draws))
         norm = optimizer.gradient_norm()
         optimizer.step(LEARNING_RATE, norm)
-        return loss.item(), norm
+        return loss, norm
 
     return step
 

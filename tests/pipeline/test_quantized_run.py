@@ -45,11 +45,13 @@ def test_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_wei
 def test_estimate_knows_how_the_base_is_kept(tmp_path: Path) -> None:
     write_tiny_model(tmp_path)
     config = ModelConfig.from_folder(tmp_path)
-    needed = {
-        kept: memory_bytes(config, LoraSettings.model_validate({"base_weights": kept}), 16, torch.bfloat16)
-        for kept in ("full", "int8", "nf4")
-    }
     hidden, feed, attended = config.hidden_size, config.intermediate_size, config.num_attention_heads * config.head_dim
-    weights = config.num_hidden_layers * (sum(config.qkv_splits) * hidden + attended * hidden + 3 * hidden * feed)
-    assert needed["full"] - needed["int8"] == 2 * weights
-    assert needed["full"] - needed["nf4"] == pytest.approx((4 - 0.5 - 1 / 64) * weights, abs=1)
+    a_layer = sum(config.qkv_splits) * hidden + attended * hidden + 3 * hidden * feed
+    layers = config.num_hidden_layers
+
+    def needed(kept: str, adapted: int) -> int:
+        return memory_bytes(config, LoraSettings.model_validate({"base_weights": kept, "layers": adapted}), 16, torch.bfloat16)
+
+    for adapted in (1, layers):
+        assert needed("full", adapted) - needed("nf4", adapted) == pytest.approx((2 - 0.5 - 1 / 64) * layers * a_layer, abs=1)
+        assert needed("full", adapted) - needed("int8", adapted) == (layers - adapted) * a_layer  # int8 has a second copy above

@@ -15,6 +15,7 @@ from ayar.settings import Settings
 
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj", "down_proj"]
 TARGET_MODULES: tuple[TargetModule, ...] = get_args(TargetModule)
+_STREAMS_A_PART = 1 << 16  # of dropout masks: more than any model has projections
 _ALIGNMENT = 16  # floats: each parameter starts on a cache line
 
 
@@ -136,13 +137,13 @@ class AdapterParameters:
                 bound = 1 / math.sqrt(adapter.lora_A.shape[1])
                 adapter.lora_A.uniform_(-bound, bound, generator=generator)
 
-    def at(self, layer: int, module: TargetModule, draw: int | None = None) -> Adapter | None:
-        """The adapter at a place, or None. draw: which dropout mask, another one for every batch; None leaves nothing out."""
+    def at(self, layer: int, module: TargetModule, draw: int | None = None, part: int = 0) -> Adapter | None:
+        """The adapter at a place, or None. draw, part: which dropout mask, another one for every part of every batch; None: none."""
         place = Place(layer, module)
         adapter = self._adapters.get(place)
         if adapter is None or draw is None or not self.settings.dropout:
             return adapter
-        stream = layer * len(TARGET_MODULES) + TARGET_MODULES.index(module)
+        stream = part * _STREAMS_A_PART + layer * len(TARGET_MODULES) + TARGET_MODULES.index(module)
         return adapter._replace(dropout=Dropout(self.settings.dropout, self._seed, draw, stream))
 
     def places(self) -> Iterator[Place]:

@@ -15,6 +15,7 @@ from ayar.model.adapters import AdapterParameters, LoraSettings, gate_up_modules
 from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
 from ayar.model.loading import Layer
+from ayar.model.parts import parts
 from ayar.model.rotary import RotaryTable
 from ayar.ops import (
     Adapter,
@@ -32,6 +33,8 @@ from ayar.ops import (
 )
 from ayar.ops.recompute import recomputed
 
+PART_TOKENS = 1024  # that go forward and back at once: as many as the products need to run at full speed
+_MOST_TRAINED = 0.9  # share of rows: to pick out more of them costs what it saves
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
 
 
@@ -95,10 +98,12 @@ class Decoder:
             self._adapters_are_on = before
 
     @contextmanager
-    def dropping_out(self, draw: int) -> Iterator[None]:
-        """Inside the block the adapters' dropout is on. draw: which masks; another number for every batch."""
+    def dropping_out(self, draw: int, part: int = 0) -> Iterator[None]:
+        """Inside the block the adapters' dropout is on. draw, part: which masks; others for every part of every batch."""
         before = self._layer_adapters
-        self._layer_adapters = [_adapters_of(self.adapters, self.config, layer, draw) for layer in range(self.config.num_hidden_layers)]
+        if self.trainable_parameters().settings.dropout:
+            layers = range(self.config.num_hidden_layers)
+            self._layer_adapters = [_adapters_of(self.adapters, self.config, layer, draw, part) for layer in layers]
         try:
             yield
         finally:
@@ -108,10 +113,26 @@ class Decoder:
         """The weighted sum of −log p over the batch's pairs, fp32 scalar."""
         positions, targets = _tensor(batch.positions, torch.int64), _tensor(batch.targets, torch.int64)
         # Above its attention, the last layer works on trained rows only: nothing else reads the others.
-        rows, positions = torch.unique(positions, return_inverse=True)
-        hidden = self._packed(batch, rows if rows.numel() < len(batch.input_ids) else None)
+        rows, places = torch.unique(positions, return_inverse=True)
+        if rows.numel() > _MOST_TRAINED * len(batch.input_ids):
+            rows, places = None, positions
+        hidden = self._packed(batch, rows)
         weights, softcap = _tensor(batch.weights, torch.float32), self.config.final_logit_softcapping
-        return linear_cross_entropy(hidden, self._frozen.head, positions, targets, weights, softcap)
+        return linear_cross_entropy(hidden, self._frozen.head, places, targets, weights, softcap)
+
+    def accumulate_gradients(self, batch: PackedBatch, scale: float, draw: int) -> float:
+        """Adds the gradients of scale · loss(batch) to the adapters', and returns that product. draw: of dropout, other for every batch.
+
+        A part of the batch at a time goes forward and back, so that no more than its activations are held: memory that is not touched
+        need not be had, and what is touched stays in cache.
+        """
+        total = 0.0
+        for index, part in enumerate(parts(batch, PART_TOKENS)):
+            with self.dropping_out(draw, index):
+                loss = self.loss(part) * scale
+            loss.backward()
+            total += loss.item()
+        return total
 
     def hidden_states(self, batch: PackedBatch) -> Tensor:
         """(T, H) after the final norm."""
@@ -191,9 +212,11 @@ class Decoder:
         return self.run(_tensor(batch.input_ids, torch.int32), _tensor(batch.position_ids, torch.int32), attend, rows)
 
 
-def _adapters_of(adapters: AdapterParameters | None, config: ModelConfig, layer: int, draw: int | None = None) -> _LayerAdapters:
+def _adapters_of(
+    adapters: AdapterParameters | None, config: ModelConfig, layer: int, draw: int | None = None, part: int = 0
+) -> _LayerAdapters:
     def group(*modules: Any) -> Sequence[Adapter | None]:
-        found = [adapters.at(layer, module, draw) for module in modules] if adapters is not None else []
+        found = [adapters.at(layer, module, draw, part) for module in modules] if adapters is not None else []
         return found if any(found) else ()
 
     return _LayerAdapters(group(*qkv_modules(config)), group("o_proj"), group(*gate_up_modules(config)), group("down_proj"))

@@ -11,6 +11,7 @@ from ayar.model.config import ModelConfig
 from ayar.model.weights import Checkpoint
 from ayar.ops import FrozenWeight, Storage
 
+_EMBEDDING = "model.embed_tokens.weight"
 _DERIVED = ("rotary_emb.inv_freq",)  # old checkpoints store what config.json already says
 
 
@@ -37,7 +38,7 @@ class Layer:
 
 @dataclass
 class FrozenParts:
-    """The whole frozen model. embedding: (V, H) as stored. head: (V, H), the embedding's twin where they are tied."""
+    """The whole frozen model. embedding: (V, H) as stored, in the mapped file. head: (V, H), the embedding's twin where they are tied."""
 
     embedding: Tensor
     layers: list[Layer]
@@ -48,10 +49,11 @@ class FrozenParts:
 def load(config: ModelConfig, dtype: torch.dtype, storage: Storage = "full") -> FrozenParts:
     """Loads and packs; the projections are kept in ``storage``. Raises ModelError naming file and tensor."""
     checkpoint = checked_files(config)
-    embedding = checkpoint.read("model.embed_tokens.weight").clone()
     layers = [read_layer(checkpoint, f"model.layers.{index}.", config, dtype, storage) for index in range(config.num_hidden_layers)]
-    head = embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")
-    return FrozenParts(embedding, layers, read_norm(checkpoint, "model.norm", config), FrozenWeight.pack([head], dtype=dtype))
+    embedding = checkpoint.read(_EMBEDDING)
+    head = FrozenWeight.pack([embedding if config.tie_word_embeddings else checkpoint.read("lm_head.weight")], dtype=dtype)
+    embedding = checkpoint.read_again(_EMBEDDING)  # rows of tokens that occur are all that is read from now on
+    return FrozenParts(embedding, layers, read_norm(checkpoint, "model.norm", config), head)
 
 
 def checked_files(config: ModelConfig) -> Checkpoint:
@@ -65,7 +67,7 @@ def checked_files(config: ModelConfig) -> Checkpoint:
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every tensor of the checkpoint that ``config`` describes."""
     hidden = config.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, hidden), "model.norm.weight": (hidden,)}
+    shapes: dict[str, tuple[int, ...]] = {_EMBEDDING: (config.vocab_size, hidden), "model.norm.weight": (hidden,)}
     if not config.tie_word_embeddings:
         shapes["lm_head.weight"] = (config.vocab_size, hidden)
     for index in range(config.num_hidden_layers):

@@ -54,15 +54,22 @@ class Checkpoint:
 
     def read(self, name: str) -> Tensor:
         """One tensor as stored (memory-mapped: pages are read when used). Raises ModelError where a value is not finite."""
+        tensor = self._mapped(name)
+        if not torch.isfinite(tensor.sum(dtype=torch.float32)):
+            raise ModelError(f"{self._file_of[name]}: tensor {name} holds values that are not finite numbers. {_REMEDY}")
+        return tensor
+
+    def read_again(self, name: str) -> Tensor:
+        """One tensor that ``read`` has checked, mapped anew: none of its pages is held until it is used."""
+        return self._mapped(name)
+
+    def _mapped(self, name: str) -> Tensor:
         path = self._file_of[name]
         try:
             with safe_open(path, framework="pt") as file:
-                tensor = file.get_tensor(name)
+                return file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path}: tensor {name} cannot be read ({error}). {_REMEDY}") from None
-        if not torch.isfinite(tensor.sum(dtype=torch.float32)):
-            raise ModelError(f"{path}: tensor {name} holds values that are not finite numbers. {_REMEDY}")
-        return tensor
 
 
 class Entry(NamedTuple):

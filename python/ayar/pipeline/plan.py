@@ -11,15 +11,19 @@ from ayar.data.pack import Batch
 from ayar.model.adapters import LoraSettings, module_shapes
 from ayar.model.batch import labelled_tokens
 from ayar.model.config import ModelConfig
+from ayar.model.decoder import PART_TOKENS
+from ayar.model.parts import parts
 from ayar.ops import Adapter, FrozenWeight, backend, lora_linear
+from ayar.ops.linear_cross_entropy import CHUNK_BYTES, LEAST_ROWS
 from ayar.pipeline.base_model import BaseModel
 from ayar.pipeline.memory import available_memory
 from ayar.pipeline.preparation import PreparedRows
 from ayar.recipe import Recipe
 
-# Torch, Arrow and the interpreter themselves, measured on an idle process after its first step.
-_RUNTIME_BYTES = 420_000_000
-_LOGITS_CHUNK_BYTES = 120_000_000
+# Torch, Arrow, dictionaries, the interpreter and the threads' working memory, measured on `ayar run`.
+_RUNTIME_BYTES = 500_000_000
+# Batches differ in length: blocks of memory that wait for a use may add this share.
+_WAITING_SHARE = 1 / 8
 # What a whole step reaches of the measured product's speed: norms, optimizer and memory traffic take the rest.
 _PRODUCTS_SHARE = 0.85
 
@@ -72,24 +76,33 @@ def trainable_parameters(config: ModelConfig, lora: LoraSettings) -> int:
     return per_layer * len(lora.layer_indices(config.num_hidden_layers))
 
 
-def memory_bytes(config: ModelConfig, lora: LoraSettings, pack_tokens: int, dtype: torch.dtype) -> int:
-    """Peak of training: weights, optimizer state, one pack's activations, runtime."""
+def memory_bytes(config: ModelConfig, lora: LoraSettings, part_tokens: int, dtype: torch.dtype) -> int:
+    """Peak of training: weights, optimizer state, the activations of one part of a batch (``part_tokens`` long at most), runtime."""
     width = dtype.itemsize
     shapes = module_shapes(config)
-    weights = round(config.num_hidden_layers * sum(out * into for out, into in shapes.values()) * _bytes_a_weight(lora, width))
-    head = config.vocab_size * config.hidden_size * 3 * width  # embedding, and the head packed for both directions
-    optimizer = trainable_parameters(config, lora) * 4 * 4  # value, gradient and two moments, fp32
     kept_layers = config.num_hidden_layers - lora.layer_indices(config.num_hidden_layers)[0]
-    query, key, value = config.qkv_splits
-    # Per token and layer: the inputs of both norms, of the four fused projections, rotated qkv, and gate_up.
-    row = 5 * config.hidden_size + 2 * (query + key + value) + query + 3 * config.intermediate_size
-    activations = pack_tokens * row * kept_layers * width
-    return weights + head + optimizer + activations + _RUNTIME_BYTES + _LOGITS_CHUNK_BYTES
+    layer_weights = sum(out * into for out, into in shapes.values())
+    weights = round(layer_weights * _bytes_a_weight(lora, width, config.num_hidden_layers, kept_layers))
+    head = config.vocab_size * config.hidden_size * (width + 2)  # packed; and the embedding as most files hold it, in 16 bits
+    optimizer = trainable_parameters(config, lora) * 4 * 4  # value, gradient and two moments, fp32
+    qkv, hidden = sum(config.qkv_splits), config.hidden_size
+    # Per token and layer: the inputs of both norms, rotated qkv, what attention gives, and gate and up.
+    row = 2 * hidden + qkv + config.qkv_splits[0] + 2 * config.intermediate_size
+    row += 2 * hidden * config.has_post_norms + qkv * config.has_qk_norm
+    low_rank = 4 * (lora.rank * len(lora.modules(config)) + config.num_attention_heads)  # x Aᵀ and the sums of attention, fp32
+    kept = kept_layers * (row * width + low_rank)
+    passing = 4 * (config.intermediate_size + hidden) * width  # in the layer at hand
+    logits = 4 * config.vocab_size * max(LEAST_ROWS, CHUNK_BYTES // (4 * config.vocab_size))
+    activations = round(part_tokens * (kept + passing) * (1 + _WAITING_SHARE))
+    return weights + head + optimizer + activations + logits + _RUNTIME_BYTES
 
 
-def _bytes_a_weight(lora: LoraSettings, width: int) -> float:
-    """One packed copy a direction; NF4 serves both directions with one: 4 bits, and 8 for the absmax of every 64."""
-    return {"full": 2.0 * width, "int8": 2.0, "nf4": 0.5 + 1 / 64}[lora.base_weights]
+def _bytes_a_weight(lora: LoraSettings, width: int, layers: int, kept_layers: int) -> float:
+    """Over all layers. One copy serves both directions, but for int8, which has another where a gradient flows.
+
+    NF4: 4 bits, and 8 for the absmax of every 64.
+    """
+    return {"full": layers * width, "int8": layers + kept_layers, "nf4": layers * (0.5 + 1 / 64)}[lora.base_weights]
 
 
 def measured_flops_per_second(config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, rows: int = 2048, repeats: int = 5) -> float:
@@ -137,6 +150,7 @@ def plan_of(
     # Twice what a token attends to, on average: the length of the sequence where all are of one length.
     mean_length = 2 * sum(float(batch.position_ids.sum()) for batch in epoch) / computed + 1
     all_pairs = sum(len(batch.targets) for batch in epoch) * all_tokens / computed
+    longest_part = max(len(part.input_ids) for batch in epoch for part in parts(batch, PART_TOKENS))
     return Plan(
         rows_train=rows.train.num_rows,
         rows_test=rows.test.num_rows,
@@ -149,7 +163,7 @@ def plan_of(
         tokens_per_step=round(all_tokens / max(total_steps, 1)),
         trainable_parameters=trainable_parameters(model.config, recipe.lora),
         seconds=training_seconds(model.config, recipe.lora, dtype, all_tokens, round(all_pairs), mean_length),
-        memory_bytes=memory_bytes(model.config, recipe.lora, recipe.train.tokens_per_batch, dtype),
+        memory_bytes=memory_bytes(model.config, recipe.lora, longest_part, dtype),
         memory_available=available_memory(),
         remedies=remedies(recipe),
     )

@@ -71,6 +71,9 @@ Image with_seeds(const Image& image, const text::Tokenizer& tokenizer, const std
   builder.add_all_but(text::Section::seed_slots, *image);
   const std::vector<text::PieceSlot> slots = tokenizer.seeds(pieces);
   builder.add<text::PieceSlot>(text::Section::seed_slots, slots);
+  std::vector<uint32_t> unmerged = tokenizer.unmerged();
+  unmerged.insert(unmerged.begin(), 1);
+  builder.add<uint32_t>(text::Section::unmerged, unmerged);
   return text::CompiledImage::own(builder.finish(image->source()));
 }
 

@@ -22,7 +22,7 @@ class BlockSplitter {
 
   // Calls flush(ends, count) for the ends of the pre-tokens of [begin, end), in order, as offsets from begin; a well-formed text of at
   // most 512 MiB. `ends` has room for kEnds.
-  static constexpr size_t kEnds = 512;  // their keys and hashes stay in the first cache
+  static constexpr size_t kEnds = 256;  // their keys and hashes stay in the first cache
   using Flush = void (*)(void* context, const uint32_t* ends, size_t count);
   void split(const uint8_t* begin, const uint8_t* end, uint32_t* ends, void* context, Flush flush) const {
     (this->*split_)(begin, end, ends, context, flush);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include "text/compiled_vocabulary.hpp"
 #include "text/merge_table.hpp"
+#include "text/string_index.hpp"
 
 namespace ayar::text {
 
@@ -35,14 +38,18 @@ class Bpe {
   void encode(std::string_view piece, std::vector<uint32_t>& ids, std::vector<uint32_t>& widths) const;
 
   const BpeSettings& settings() const { return settings_; }
+  // The tokens that the merges do not make out of what they are written in: with `ignore_merges` only. Takes a while.
+  std::vector<uint32_t> unmerged() const;
   bool drops_nothing() const { return drops_nothing_; }  // every text has a token for each of its bytes or characters
 
  private:
   template <class OnSymbol>
   void symbols_of(std::string_view piece, OnSymbol&& on_symbol) const;
   uint32_t whole(std::string_view piece) const;
-  size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;                  // ranks[i]: of the merge of symbols i and i + 1
-  size_t merge_long(uint32_t* ids, std::vector<uint32_t>& ranks, uint32_t* widths) const;  // ranks: as above, kNoMerge last
+  std::optional<std::string> piece_of(uint32_t id) const;
+  size_t merge(std::string_view piece, uint32_t* ids) const;
+  size_t merge_short(uint32_t* ids, uint32_t* codes, size_t count) const;                  // codes[i]: of the merge of symbols i and i + 1
+  size_t merge_long(uint32_t* ids, std::vector<uint32_t>& codes, uint32_t* widths) const;  // codes: as above, kNoMerge last
 
   BpeSettings settings_;
   const Vocabulary& vocabulary_;
@@ -50,7 +57,9 @@ class Bpe {
   std::span<const uint32_t> byte_pairs_;
   uint32_t id_of_byte_[256];   // byte-level: of each byte; else of each ASCII character
   uint32_t byte_tokens_[256];  // <0x00> to <0xFF>
-  bool drops_nothing_ = false;
+  bool drops_nothing_ = false, knows_unmerged_ = false;
+  std::deque<std::string> unmerged_pieces_;
+  StringIndex unmerged_;  // by piece
 };
 
 }  // namespace ayar::text

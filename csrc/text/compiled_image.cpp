@@ -13,7 +13,7 @@ namespace ayar::text {
 namespace {
 
 constexpr uint64_t kMagic = 0x314B4F5452415941;  // "AYARTOK1"
-constexpr uint64_t kFormat = 5;                  // raised whenever an array, a hash or a setting changes its meaning
+constexpr uint64_t kFormat = 6;                  // raised whenever an array, a hash or a setting changes its meaning
 constexpr size_t kSections = static_cast<size_t>(Section::count);
 constexpr size_t kAlignment = 64;
 

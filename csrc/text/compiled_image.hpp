@@ -17,13 +17,15 @@ enum class Section : uint32_t {
   settings,       // JSON: all of tokenizer.json but the vocabulary and the merges
   token_offsets,  // uint32: where the token of each id starts in token_bytes; ids + 1
   token_bytes,
-  token_slots,  // uint64: index of tokens by their bytes
-  merge_slots,  // uint64: index of merges by their pair
-  merged,       // uint32: the id that each merge makes
-  byte_pairs,   // uint32: the rank of the merge of two bytes of a byte-level model; 65,536
-  scores,       // double: of each id of a Unigram model
-  seed_slots,   // PieceSlot: pre-tokens already merged
-  char_pairs,   // uint64: bits of the pairs of characters that stand side by side in a token
+  token_slots,   // uint64: index of tokens by their bytes
+  merge_slots,   // uint64: index of merges by their pair
+  merge_layout,  // uint32: how their codes are made of bits
+  merged,        // uint32: the id that each merge makes, where its code does not say it
+  byte_pairs,    // uint32: the code of the merge of two bytes of a byte-level model; 65,536
+  unmerged,      // uint32: 1, then the tokens that the merges do not make out of their bytes; nothing while that is not known
+  scores,        // double: of each id of a Unigram model
+  seed_slots,    // PieceSlot: pre-tokens already merged
+  char_pairs,    // uint64: bits of the pairs of characters that stand side by side in a token
   count,
 };
 

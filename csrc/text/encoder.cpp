@@ -187,7 +187,10 @@ void Encoder::encode_ends(const uint32_t* ends, size_t count) {
     const size_t size = ends[i] - begin;
     const uint8_t* const p = base_ + begin;
     begin = ends[i];
-    if (size > kShortPiece) continue;
+    if (size > kShortPiece) {
+      hashes_[i] = cache_.prefetch_long(p, size);
+      continue;
+    }
     keys_[i] = readable_end_ - p >= 16 ? key_of_readable(p, size) : key_of(p, size);
     hashes_[i] = keys_[i].hash();
     cache_.prefetch(hashes_[i]);
@@ -229,15 +232,15 @@ void Encoder::encode_unit(const uint8_t* begin, size_t size) {
 
 // A unit that the short cache does not know: writes its ids behind the others and returns their number.
 size_t Encoder::encode_new(std::string_view piece, PieceKey key, uint64_t hash) {
-  if (piece.size() > kShortPiece) return encode_long(piece);
+  if (piece.size() > kShortPiece) return encode_long(piece, hash);
   const size_t count = encode_missed(piece);
   if (count >= 1 && count <= PieceCache::kMaxIds) cache_.insert(key, hash, ids_.get() + count_, count);
   return count;
 }
 
-size_t Encoder::encode_long(std::string_view piece) {
+size_t Encoder::encode_long(std::string_view piece, uint64_t hash) {
   size_t count = 0;
-  if (const uint32_t* const known = cache_.find_long(piece, count)) {
+  if (const uint32_t* const known = cache_.find_long(piece, hash, count)) {
     make_room(count);
     std::memcpy(ids_.get() + count_, known, count * sizeof *known);
     return count;

@@ -40,7 +40,7 @@ class Encoder {
   void encode_ends(const uint32_t* ends, size_t count);
   void encode_unit(const uint8_t* begin, size_t size);
   size_t encode_new(std::string_view piece, PieceKey key, uint64_t hash);
-  size_t encode_long(std::string_view piece);
+  size_t encode_long(std::string_view piece, uint64_t hash);
   size_t encode_missed(std::string_view piece);
   void add_token(uint32_t id, size_t begin, size_t end);
   void add_span(ByteSpan span, OuterSpaces spaces);

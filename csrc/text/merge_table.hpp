@@ -1,4 +1,5 @@
-// Pair of token ids → rank of its merge: one 64-bit word a slot, half full, so that much of it stays in the cache; in a compiled image.
+// Pair of token ids → its merge: one 64-bit word a slot, eight slots a line of the cache, half full. A pair is looked for in the whole line
+// at once, without a branch, for how far a chain goes cannot be guessed; in a compiled image.
 #pragma once
 
 #include <cstdint>
@@ -15,37 +16,58 @@ struct Merge {
 
 class MergeTable {
  public:
+  // A merge's code: of two merges, the one with the lower code comes first. Where merges make ids that never fall (they nearly always do),
+  // it is the id and the merge's number among those that make the same id; else it is the merge's place in the list.
   static constexpr uint32_t kNoMerge = 0xFFFFFFFF;
-  static constexpr uint32_t kMaxMerges = (1u << 22) - 1;  // the last rank would look like an empty slot
+  static constexpr uint32_t kMaxMerges = (1u << 22) - 1;  // the last place would look like an empty slot
 
-  // Rank is the place in the list; the later of two equal pairs wins, as in `tokenizers`. Throws std::invalid_argument over kMaxMerges.
-  static void build(const std::vector<Merge>& merges, ImageBuilder& image);
+  // The later of two equal pairs wins, as in `tokenizers`. All ids are below `id_bound`, those of symbols that never merge too. Returns the
+  // code of each merge. Throws std::invalid_argument over kMaxMerges.
+  static std::vector<uint32_t> build(const std::vector<Merge>& merges, uint32_t id_bound, ImageBuilder& image);
   // Throws DamagedImage where a slot leads outside of `merged`, or that outside of the ids.
   MergeTable(const CompiledImage& image, uint32_t id_count);
 
-  uint32_t rank(uint32_t left, uint32_t right) const {
-    for (size_t slot = first_slot(left, right, slots_.size() - kTail);; ++slot) {
-      const uint64_t entry = slots_[slot];
-      if (entry == kEmpty) return kNoMerge;
-      if (entry >> 22 == key(left, right)) return entry & 0x3FFFFF;
+  uint32_t code(uint32_t left, uint32_t right) const {
+    const uint64_t wanted = key(left, right, id_bits_);
+    const uint64_t* line = slots_.data() + kLine * line_of(wanted, lines_);
+    for (;; line += kLine) {
+      uint64_t found = kEmpty;
+      for (size_t i = 0; i < kLine; ++i) found = line[i] >> code_bits_ == wanted ? line[i] : found;
+      if (found != kEmpty) return static_cast<uint32_t>(found) & code_mask_;
+      if (line[kLine - 1] == kEmpty) [[likely]]
+        return kNoMerge;
     }
   }
 
-  uint32_t merged(uint32_t rank) const { return merged_[rank]; }
-  std::span<const uint32_t> merged() const { return merged_; }
+  // Of a code that this table gave, or that is_code() holds for.
+  uint32_t merged(uint32_t code) const { return merged_.empty() ? code >> tie_bits_ : merged_[code]; }
+  bool is_code(uint32_t code) const {
+    return code <= code_mask_ && (merged_.empty() ? code >> tie_bits_ < id_count_ : code < merged_.size());
+  }
 
  private:
   static constexpr uint64_t kEmpty = ~uint64_t{0};
-  static constexpr size_t kTail = 64;  // slots behind those that a pair may start at; the last is always empty
+  static constexpr size_t kLine = 8;
+  static constexpr size_t kTailLines = 8;                      // behind those that a pair may start at; the last is never full
+  static constexpr uint32_t kMinIdBits = 17, kMaxIdBits = 21;  // so that a code has at most 30 bits, and at least 22
 
-  static uint64_t key(uint32_t left, uint32_t right) { return uint64_t{left} << 21 | right; }
-  static size_t first_slot(uint32_t left, uint32_t right, size_t slots) {
-    const uint64_t mixed = key(left, right) * 0x9E3779B97F4A7C15u;
-    return ((mixed ^ mixed >> 32) & 0xFFFFFFFF) * slots >> 32;
+  struct Layout {
+    uint32_t id_bits = kMaxIdBits;
+    bool has_merged = true;  // codes are places
+    uint32_t tie_bits = 0;   // else: below the id
+  };
+  static Layout layout_of(const std::vector<Merge>& merges, uint32_t id_bound);
+
+  static uint64_t key(uint32_t left, uint32_t right, uint32_t id_bits) { return uint64_t{left} << id_bits | right; }
+  static size_t line_of(uint64_t key, size_t lines) {
+    const uint64_t mixed = key * 0x9E3779B97F4A7C15u;
+    return ((mixed ^ mixed >> 32) & 0xFFFFFFFF) * lines >> 32;
   }
 
   std::span<const uint64_t> slots_;
-  std::span<const uint32_t> merged_;
+  std::span<const uint32_t> merged_;  // empty where codes hold ids
+  size_t lines_ = 0;                  // that a pair may start at
+  uint32_t id_bits_, code_bits_, tie_bits_, code_mask_, id_count_;
 };
 
 }  // namespace ayar::text

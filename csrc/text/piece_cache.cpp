@@ -6,8 +6,6 @@
 #include <bit>
 #include <new>
 
-#include "text/string_index.hpp"
-
 namespace ayar::text {
 
 std::span<const PieceSlot> checked_seeds(const CompiledImage& image, uint32_t id_count) {
@@ -49,8 +47,18 @@ PieceSlots::~PieceSlots() {
 }
 
 void PieceCache::expect(size_t text_bytes) {
-  const size_t wanted = std::bit_ceil(std::min(text_bytes / 64, kMaxSlots / 4));
+  const bool moves_in = text_bytes >= kLongText && !seeds_.empty();
+  const auto is_filled = [](const PieceSlot& slot) { return slot.high != 0; };
+  const size_t seeds = moves_in ? static_cast<size_t>(std::count_if(seeds_.begin(), seeds_.end(), is_filled)) : 0;
+  const size_t new_pieces = std::min(text_bytes / 64, kMaxSlots / 4);
+  const size_t wanted = std::min(std::bit_ceil(seeds * 4 / 3 + new_pieces), kMaxSlots);
   if (wanted > slots_.size()) grow(wanted);
+  if (!moves_in) return;
+  for (const PieceSlot& seed : seeds_) {
+    if (is_filled(seed)) place(seed, PieceKey{seed.low, seed.high}.hash());
+  }
+  filled_ += seeds;
+  seeds_ = {};
 }
 
 size_t PieceCache::find_seed(PieceKey key, uint64_t hash, uint32_t* ids) {
@@ -64,18 +72,18 @@ size_t PieceCache::find_seed(PieceKey key, uint64_t hash, uint32_t* ids) {
 }
 
 void PieceCache::insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count) {
-  if (count > kShortIds && long_ids_.size() > kMaxLongIds) grow_long();
-  if (2 * ++filled_ > slots_.size() && slots_.size() < kMaxSlots) grow(2 * slots_.size());
+  if (count > kShortIds && long_.size() > kMaxLongWords) grow_long();
+  if (4 * ++filled_ > 3 * slots_.size() && slots_.size() < kMaxSlots) grow(2 * slots_.size());
   if (count <= kShortIds) return place(PieceSlot::of(key, ids, count), hash);
-  place({key.low, key.high, {kMany << 28, static_cast<uint32_t>(long_ids_.size()), static_cast<uint32_t>(count), generation_}}, hash);
-  long_ids_.insert(long_ids_.end(), ids, ids + count);
+  place({key.low, key.high, {kMany << 28, static_cast<uint32_t>(long_.size()), static_cast<uint32_t>(count), generation_}}, hash);
+  long_.insert(long_.end(), ids, ids + count);
 }
 
 // `ids`: the slot's own, which say where the piece's lie.
 size_t PieceCache::find_many(uint32_t* ids) const {
   if (ids[3] != generation_) return 0;
   const size_t count = ids[2];
-  std::memcpy(ids, long_ids_.data() + ids[1], count * sizeof *ids);
+  std::memcpy(ids, long_.data() + ids[1], count * sizeof *ids);
   return count;
 }
 
@@ -92,39 +100,40 @@ void PieceCache::grow(size_t size) {
   }
 }
 
-const uint32_t* PieceCache::find_long(std::string_view piece, size_t& count) const {
+const uint32_t* PieceCache::find_long(std::string_view piece, uint64_t hash, size_t& count) const {
   if (piece.size() > kMaxLongPiece || long_slots_.empty()) return nullptr;
-  const uint64_t hash = hash_bytes(piece.data(), piece.size());
   for (size_t at = hash & (long_slots_.size() - 1); long_slots_[at].bytes != 0; at = (at + 1) & (long_slots_.size() - 1)) {
     const LongSlot& slot = long_slots_[at];
-    if (slot.hash == hash && piece == std::string_view(long_bytes_.data() + slot.bytes_begin, slot.bytes)) {
-      count = slot.count;
-      return long_ids_.data() + slot.begin;
-    }
+    if (slot.tag != hash >> 32 || slot.bytes != piece.size()) continue;
+    const uint32_t* const ids = long_.data() + slot.begin;
+    if (std::memcmp(ids + slot.count, piece.data(), piece.size()) != 0) continue;
+    count = slot.count;
+    return ids;
   }
   return nullptr;
 }
 
 void PieceCache::insert_long(std::string_view piece, const uint32_t* ids, size_t count) {
   if (piece.size() > kMaxLongPiece) return;
-  if (2 * (long_filled_ + 1) > long_slots_.size() || long_ids_.size() > kMaxLongIds) grow_long();
+  if (2 * (long_filled_ + 1) > long_slots_.size() || long_.size() > kMaxLongWords) grow_long();
   const uint64_t hash = hash_bytes(piece.data(), piece.size());
   size_t at = hash & (long_slots_.size() - 1);
   while (long_slots_[at].bytes != 0) at = (at + 1) & (long_slots_.size() - 1);
-  long_slots_[at] = {hash, static_cast<uint32_t>(long_ids_.size()), static_cast<uint32_t>(long_bytes_.size()), static_cast<uint16_t>(count),
-                     static_cast<uint16_t>(piece.size())};
+  const size_t begin = long_.size();
+  long_slots_[at] = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(begin), static_cast<uint16_t>(count),
+                     static_cast<uint16_t>(piece.size()), static_cast<uint32_t>(hash)};
   ++long_filled_;
-  long_ids_.insert(long_ids_.end(), ids, ids + count);
-  long_bytes_.insert(long_bytes_.end(), piece.begin(), piece.end());
+  long_.insert(long_.end(), ids, ids + count);
+  long_.resize(long_.size() + (piece.size() + 3) / 4);
+  std::memcpy(long_.data() + begin + count, piece.data(), piece.size());
 }
 
 // To twice the size; a full one begins again, so that memory is bounded.
 void PieceCache::grow_long() {
-  if (long_slots_.size() == kMaxLongSlots || long_ids_.size() > kMaxLongIds) {
+  if (long_slots_.size() == kMaxLongSlots || long_.size() > kMaxLongWords) {
     long_slots_.assign(kMaxLongSlots, {});
     long_filled_ = 0;
-    long_ids_.clear();
-    long_bytes_.clear();
+    long_.clear();
     ++generation_;
     return;
   }
@@ -132,7 +141,7 @@ void PieceCache::grow_long() {
   old.swap(long_slots_);
   for (const LongSlot& slot : old) {
     if (slot.bytes == 0) continue;
-    size_t at = slot.hash & (long_slots_.size() - 1);
+    size_t at = slot.low & (long_slots_.size() - 1);
     while (long_slots_[at].bytes != 0) at = (at + 1) & (long_slots_.size() - 1);
     long_slots_[at] = slot;
   }

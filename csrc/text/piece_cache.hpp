@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "text/compiled_image.hpp"
+#include "text/string_index.hpp"
 
 namespace ayar::text {
 
@@ -26,14 +27,24 @@ struct PieceKey {
 inline constexpr size_t kShortPiece = 15;
 inline constexpr size_t kShortIds = 4;
 
+// By size: a table, for a branch on the size of a piece is guessed wrong too often.
+struct PieceMasks {
+  uint64_t low[kShortPiece + 1] = {}, high[kShortPiece + 1] = {};
+  constexpr PieceMasks() {
+    for (size_t size = 0; size <= kShortPiece; ++size) {
+      low[size] = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << 8 * size) - 1;
+      high[size] = size > 8 ? (uint64_t{1} << 8 * (size - 8)) - 1 : 0;
+    }
+  }
+};
+inline constexpr PieceMasks kPieceMasks;
+
 // Reads 16 bytes: the caller knows that they are there.
 inline PieceKey key_of_readable(const uint8_t* p, size_t size) {
   uint64_t low, high;
   std::memcpy(&low, p, 8);
   std::memcpy(&high, p + 8, 8);
-  const uint64_t low_mask = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << 8 * size) - 1;
-  const uint64_t high_mask = size > 8 ? (uint64_t{1} << 8 * (size - 8)) - 1 : 0;
-  return {low & low_mask, (high & high_mask) | uint64_t{size} << 56};
+  return {low & kPieceMasks.low[size], (high & kPieceMasks.high[size]) | uint64_t{size} << 56};
 }
 
 inline PieceKey key_of(const uint8_t* p, size_t size) {
@@ -61,17 +72,17 @@ struct PieceBucket {
 };
 
 inline bool holds(const PieceSlot& slot, PieceKey key) {
-  return slot.low == key.low && slot.high == key.high;
+  return ((slot.low ^ key.low) | (slot.high ^ key.high)) == 0;  // one branch, or none
 }
 
 // The slot of a piece, or nullptr.
 inline const PieceSlot* find_slot(const PieceSlot* slots, size_t size, PieceKey key, uint64_t hash) {
   const PieceSlot* const pair = slots + PieceBucket::first(hash, size);
-  const PieceSlot* slot = holds(pair[0], key) ? pair : pair + 1;
+  const PieceSlot* slot = pair + !holds(pair[0], key);  // which of the two it is cannot be guessed
   if (holds(*slot, key)) [[likely]]
     return slot;
   const PieceSlot* const other = slots + PieceBucket::second(hash, size);
-  slot = holds(other[0], key) ? other : other + 1;
+  slot = other + !holds(other[0], key);
   return holds(*slot, key) ? slot : nullptr;
 }
 
@@ -117,6 +128,7 @@ class PieceCache {
   explicit PieceCache(std::span<const PieceSlot> seeds) : slots_(kMinSlots), seeds_(seeds) {}
 
   // Room for the pieces of a text of so many bytes, at once and not in many small steps; it grows where that was too little.
+  // Before a long text the seeds move in: then nothing is looked up twice, and all of it lies on huge pages.
   void expect(size_t text_bytes);
 
   void prefetch(uint64_t hash) const { __builtin_prefetch(slots_.data() + PieceBucket::first(hash, slots_.size())); }
@@ -140,23 +152,31 @@ class PieceCache {
   static constexpr size_t kMaxIds = 64;
   void insert(PieceKey key, uint64_t hash, const uint32_t* ids, size_t count);
 
+  // The hash of a longer piece, whose slot is on its way from memory then.
+  uint64_t prefetch_long(const uint8_t* piece, size_t size) const {
+    if (size > kMaxLongPiece || long_slots_.empty()) return 0;
+    const uint64_t hash = hash_bytes(reinterpret_cast<const char*>(piece), size);
+    __builtin_prefetch(long_slots_.data() + (hash & (long_slots_.size() - 1)));
+    return hash;
+  }
   // The ids of a longer piece, or nullptr.
-  const uint32_t* find_long(std::string_view piece, size_t& count) const;
+  const uint32_t* find_long(std::string_view piece, uint64_t hash, size_t& count) const;
   void insert_long(std::string_view piece, const uint32_t* ids, size_t count);
 
  private:
   static constexpr size_t kMinSlots = 1 << 10, kMaxSlots = 1 << 20;  // 32 kB to 32 MB
   static constexpr size_t kMinLongSlots = 1 << 10, kMaxLongSlots = 1 << 17;
-  static constexpr size_t kMaxLongPiece = 128, kMaxLongIds = 1 << 21;
+  static constexpr size_t kMaxLongPiece = 128, kMaxLongWords = 3 << 20;
+  static constexpr size_t kLongText = 1 << 20;  // bytes
 
   struct LongSlot {
-    uint64_t hash = 0;
-    uint32_t begin = 0;  // of the ids in long_ids_, of the bytes in long_bytes_
-    uint32_t bytes_begin = 0;
+    uint32_t tag = 0;               // the upper half of the hash
+    uint32_t begin = 0;             // in long_: the ids, and the bytes behind them
     uint16_t count = 0, bytes = 0;  // bytes 0: empty
+    uint32_t low = 0;               // half of the hash
   };
 
-  static constexpr uint32_t kMany = 15;  // in the place of the number of ids: they lie in long_ids_
+  static constexpr uint32_t kMany = 15;  // in the place of the number of ids: they lie in long_
 
   size_t find_seed(PieceKey key, uint64_t hash, uint32_t* ids);
   size_t find_many(uint32_t* ids) const;
@@ -170,8 +190,7 @@ class PieceCache {
   uint32_t generation_ = 0;  // how often the long pieces began again
   std::vector<LongSlot> long_slots_;
   size_t long_filled_ = 0;
-  std::vector<uint32_t> long_ids_;
-  std::vector<char> long_bytes_;
+  std::vector<uint32_t> long_;
 };
 
 }  // namespace ayar::text

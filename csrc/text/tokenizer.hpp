@@ -91,6 +91,7 @@ class Tokenizer {
 
   // The ids of pieces that a batch would look up, ready to be written into an image: pieces of 1 to 15 bytes and at most 4 ids.
   std::vector<PieceSlot> seeds(const std::vector<std::string>& pieces) const;
+  std::vector<uint32_t> unmerged() const { return bpe().unmerged(); }  // see there; of a BPE model
 
   const TokenizerSettings& settings() const { return settings_; }
   Plan plan() const { return plan_; }

@@ -47,18 +47,19 @@ void bind_packed_weight(py::module_& module) {
 }  // namespace
 
 #if defined(__x86_64__)
-#define BIND_EACH_ISA(name, ...)                                   \
-  portable.def(#name, &cpu::portable::name, __VA_ARGS__, NoGil()); \
-  avx2.def(#name, &cpu::avx2::name, __VA_ARGS__, NoGil());         \
-  avx512.def(#name, &cpu::avx512::name, __VA_ARGS__, NoGil());     \
-  avx512_bf16.def(#name, &cpu::avx512_bf16::name, __VA_ARGS__, NoGil())
+#define BIND_EACH_ISA(name, ...)                                         \
+  portable.def(#name, &cpu::portable::name, __VA_ARGS__, NoGil());       \
+  avx2.def(#name, &cpu::avx2::name, __VA_ARGS__, NoGil());               \
+  avx512.def(#name, &cpu::avx512::name, __VA_ARGS__, NoGil());           \
+  avx512_bf16.def(#name, &cpu::avx512_bf16::name, __VA_ARGS__, NoGil()); \
+  amx.def(#name, &cpu::amx::name, __VA_ARGS__, NoGil())
 #else
 #define BIND_EACH_ISA(name, ...) portable.def(#name, &cpu::portable::name, __VA_ARGS__, NoGil())
 #endif
 
 void bind_cpu(py::module_ module) {
   std::vector<std::string> supported;
-  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::avx512_bf16}) {
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx}) {
     if (isa_supported(isa)) supported.emplace_back(isa_name(isa));
   }
   module.attr("SUPPORTED") = py::tuple(py::cast(supported));
@@ -70,6 +71,7 @@ void bind_cpu(py::module_ module) {
   py::module_ avx2 = module.def_submodule("avx2");
   py::module_ avx512 = module.def_submodule("avx512");
   py::module_ avx512_bf16 = module.def_submodule("avx512_bf16");
+  py::module_ amx = module.def_submodule("amx");
 #endif
 
   BIND_EACH_ISA(rms_norm_forward, "x"_a, "weight"_a, "eps"_a, "y"_a, "rstd"_a);

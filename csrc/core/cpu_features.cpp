@@ -2,7 +2,28 @@
 
 #include <fstream>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace ayar {
+namespace {
+#if defined(__x86_64__)
+// Some virtual machines show the flags without any configuration of tiles (leaf 0x1D), and containers may refuse the request.
+bool tiles_allowed() {
+  static const bool allowed = [] {
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    unsigned palettes = 0, b = 0, c = 0, d = 0;
+    if (!__builtin_cpu_supports("amx-tile") || !__builtin_cpu_supports("amx-bf16")) return false;
+    if (__get_cpuid_count(0x1D, 0, &palettes, &b, &c, &d) == 0 || palettes == 0) return false;
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return allowed;
+}
+#endif
+}  // namespace
 
 const char* isa_name(Isa isa) {
   switch (isa) {
@@ -10,6 +31,7 @@ const char* isa_name(Isa isa) {
     case Isa::avx2: return "avx2";
     case Isa::avx512: return "avx512";
     case Isa::avx512_bf16: return "avx512_bf16";
+    case Isa::amx: return "amx";
   }
   return "unknown";
 }
@@ -25,6 +47,7 @@ bool isa_supported(Isa isa) {
     case Isa::avx2: return avx2;
     case Isa::avx512: return avx512;
     case Isa::avx512_bf16: return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    case Isa::amx: return avx512 && __builtin_cpu_supports("avx512vnni") && tiles_allowed();
   }
   return false;
 #else
@@ -54,6 +77,7 @@ std::vector<std::string> cpu_flags() {
   if (__builtin_cpu_supports("avx512vbmi2")) found.emplace_back("avx512vbmi2");
   if (__builtin_cpu_supports("avx512vnni")) found.emplace_back("avx512vnni");
   if (__builtin_cpu_supports("avx512bf16")) found.emplace_back("avx512bf16");
+  if (isa_supported(Isa::amx)) found.emplace_back("amx");
 #endif
   return found;
 }

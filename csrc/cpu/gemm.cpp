@@ -1,7 +1,9 @@
 #include "cpu/gemm.hpp"
 
 #include "core/scratch.hpp"
+#include "cpu/amx_unit.hpp"
 #include "cpu/gemm_blocks.hpp"
+#include "cpu/gemm_tiles.hpp"
 #include "cpu/microkernel.hpp"
 #include "cpu/transposed_panels.hpp"
 
@@ -267,6 +269,13 @@ void multiply(const View& x, const void* panels, int64_t stored_depth, const flo
 
 void multiply_block(DType dtype, const Factor* factors, int factor_count, int64_t panel_begin, int64_t panel_end, const float* bias, View y,
                     View start) {
+#if defined(AYAR_TILES)
+  if (dtype == DType::bfloat16) {
+    TiledProduct<AmxUnit> product(factors, factor_count, bias, y, start);
+    with_dtype(y.dtype(), [&]<class Y>(Y) { product.template run<Y>(panel_begin, panel_end); });
+    return;
+  }
+#endif
   with_dtype(dtype, [&]<class T>(T) {
     BlockProduct<T, Multiplied<T>> product(factors, factor_count, bias, y, start);
     with_dtype(y.dtype(), [&]<class Y>(Y) { product.template run<Y>(panel_begin, panel_end); });

@@ -14,6 +14,9 @@
   }                        \
   namespace avx512_bf16 {  \
   __VA_ARGS__              \
+  }                        \
+  namespace amx {          \
+  __VA_ARGS__              \
   }
 #else
 #define AYAR_EACH_ISA(...) \

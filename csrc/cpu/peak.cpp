@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/thread_pool.hpp"
+#include "cpu/amx_unit.hpp"
 #include "cpu/microkernel.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
@@ -64,14 +65,36 @@ double best_of_thread(double seconds) {
   return best;
 }
 
+#if defined(AYAR_TILES)
+double best_of_bf16(double seconds) {
+  constexpr double kFlops = 4 * 2.0 * 16 * 16 * 32 * kSteps;
+  AmxUnit unit;
+  unroll<8>([&](auto tile) __attribute__((always_inline)) { unit.template clear<tile>(); });
+  double best = 0;
+  const double start = now();
+  while (now() - start < seconds) {
+    const double begin = now();
+    for (int64_t step = 0; step < kSteps; ++step) {
+      unroll<4>([&](auto sums) __attribute__((always_inline)) { unit.template multiply_bf16<sums, 4 + sums / 2, 6 + sums % 2>(); });
+    }
+    const double rate = kFlops / (now() - begin) * 1e-9;
+    best = rate > best ? rate : best;
+  }
+  return best;
+}
+#else
+double best_of_bf16(double seconds) {
+  return best_of_thread<bfloat16>(seconds);
+}
+#endif
+
 }  // namespace
 
 double peak_gflops(bool bf16, double seconds) {
   AYAR_REQUIRE(seconds > 0 && seconds <= 10);
   double of_thread[1024] = {};  // as many as set_thread_count allows
-  parallel_ranges(thread_count(), 1, [&](int64_t, int64_t, int thread) {
-    of_thread[thread] = bf16 ? best_of_thread<bfloat16>(seconds) : best_of_thread<float>(seconds);
-  });
+  parallel_ranges(thread_count(), 1,
+                  [&](int64_t, int64_t, int thread) { of_thread[thread] = bf16 ? best_of_bf16(seconds) : best_of_thread<float>(seconds); });
   double total = 0;
   for (const double rate : of_thread) total += rate;
   return total;

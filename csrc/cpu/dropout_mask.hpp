@@ -16,60 +16,68 @@ AYAR_INLINE int64_t mask_words(int64_t cols) {
   return round_up(cols, kMaskGroup) / 16;
 }
 
-#if defined(__AVX512F__)
-// The four words of 16 counters that differ in the first word alone.
-AYAR_INLINE void philox(uint64_t key, uint32_t first, uint32_t row, uint32_t stream, uint32_t draw, __m512i* word) {
-  const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  __m512i c0 = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)), iota);
-  __m512i c1 = _mm512_set1_epi32(static_cast<int>(row)), c2 = _mm512_set1_epi32(static_cast<int>(stream));
-  __m512i c3 = _mm512_set1_epi32(static_cast<int>(draw));
-  auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
-  const __m512i m0 = _mm512_set1_epi32(static_cast<int>(kPhiloxMultipliers[0]));
-  const __m512i m1 = _mm512_set1_epi32(static_cast<int>(kPhiloxMultipliers[1]));
-  for (int round = 0; round < 10; ++round) {
-    const auto products = [](__m512i x, __m512i m, __m512i& high, __m512i& low) __attribute__((always_inline)) {
-      const __m512i even = _mm512_mul_epu32(x, m), odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), m);
-      high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
-      low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
-    };
-    __m512i high0, low0, high1, low1;
-    products(c0, m0, high0, low0);
-    products(c2, m1, high1, low1);
-    c0 = _mm512_ternarylogic_epi32(high1, c1, _mm512_set1_epi32(static_cast<int>(k0)), 0x96);  // the exclusive or of three
-    c2 = _mm512_ternarylogic_epi32(high0, c3, _mm512_set1_epi32(static_cast<int>(k1)), 0x96);
-    c1 = low1;
-    c3 = low0;
-    k0 += kPhiloxWeyl[0];
-    k1 += kPhiloxWeyl[1];
+// The keys of the ten rounds, the same for every counter.
+struct PhiloxKeys {
+  alignas(64) uint32_t low[10][16], high[10][16];
+
+  explicit PhiloxKeys(uint64_t key) {
+    auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += kPhiloxWeyl[0], k1 += kPhiloxWeyl[1]) {
+      for (int lane = 0; lane < 16; ++lane) low[round][lane] = k0, high[round][lane] = k1;
+    }
   }
-  word[0] = c0, word[1] = c1, word[2] = c2, word[3] = c3;
+};
+
+#if defined(__AVX512F__)
+// Eight counters, a word in the low half of each 64-bit lane; the high half is left over from products, which do not read it.
+struct PhiloxLanes {
+  __m512i c0, c1, c2, c3;
+
+  AYAR_INLINE void round(const PhiloxKeys& keys, int round, __m512i m0, __m512i m1) {
+    const __m512i p0 = _mm512_mul_epu32(c0, m0), p1 = _mm512_mul_epu32(c2, m1);
+    c0 = _mm512_ternarylogic_epi32(_mm512_srli_epi64(p1, 32), c1, _mm512_load_si512(keys.low[round]), 0x96);  // exclusive or of three
+    c2 = _mm512_ternarylogic_epi32(_mm512_srli_epi64(p0, 32), c3, _mm512_load_si512(keys.high[round]), 0x96);
+    c1 = p1;
+    c3 = p0;
+  }
+};
+
+// The words of two groups of eight, in the order of their counters: even ones from the first.
+AYAR_INLINE __m512i in_order(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
 }
 
-AYAR_INLINE void mask_group(uint64_t key, uint32_t first, uint32_t row, uint32_t stream, uint32_t draw, uint32_t threshold,
+AYAR_INLINE void mask_group(const PhiloxKeys& keys, uint32_t first, uint32_t row, uint32_t stream, uint32_t draw, uint32_t threshold,
                             uint16_t* mask) {
-  __m512i word[4];
-  philox(key, first, row, stream, draw, word);
+  const __m512i evens = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), ones = _mm512_set1_epi64(1);
+  const __m512i m0 = _mm512_set1_epi64(kPhiloxMultipliers[0]), m1 = _mm512_set1_epi64(kPhiloxMultipliers[1]);
+  const __m512i c0 = _mm512_add_epi64(_mm512_set1_epi64(first), evens);
+  PhiloxLanes even{c0, _mm512_set1_epi64(row), _mm512_set1_epi64(stream), _mm512_set1_epi64(draw)};
+  PhiloxLanes odd = even;
+  odd.c0 = _mm512_add_epi64(c0, ones);
+  for (int round = 0; round < 10; ++round) {
+    even.round(keys, round, m0, m1);
+    odd.round(keys, round, m0, m1);
+  }
+  const __m512i words[4] = {in_order(even.c0, odd.c0), in_order(even.c1, odd.c1), in_order(even.c2, odd.c2), in_order(even.c3, odd.c3)};
   const __m512i least = _mm512_set1_epi16(static_cast<int16_t>(threshold));
   for (int w = 0; w < 4; ++w) {
-    const uint32_t kept = _mm512_cmpge_epu16_mask(word[w], least);
+    const uint32_t kept = _mm512_cmpge_epu16_mask(words[w], least);
     __builtin_memcpy(mask + 2 * w, &kept, sizeof kept);
   }
 }
 #else
-AYAR_INLINE void mask_group(uint64_t key, uint32_t first, uint32_t row, uint32_t stream, uint32_t draw, uint32_t threshold,
+AYAR_INLINE void mask_group(const PhiloxKeys& keys, uint32_t first, uint32_t row, uint32_t stream, uint32_t draw, uint32_t threshold,
                             uint16_t* mask) {
   uint32_t kept[4] = {};
   for (uint32_t lane = 0; lane < 16; ++lane) {
     uint32_t c0 = first + lane, c1 = row, c2 = stream, c3 = draw;
-    auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       const uint64_t p0 = static_cast<uint64_t>(kPhiloxMultipliers[0]) * c0, p1 = static_cast<uint64_t>(kPhiloxMultipliers[1]) * c2;
-      c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
-      c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+      c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ keys.low[round][0];
+      c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ keys.high[round][0];
       c1 = static_cast<uint32_t>(p1);
       c3 = static_cast<uint32_t>(p0);
-      k0 += kPhiloxWeyl[0];
-      k1 += kPhiloxWeyl[1];
     }
     const uint32_t word[4] = {c0, c1, c2, c3};
     for (int w = 0; w < 4; ++w) {
@@ -81,10 +89,10 @@ AYAR_INLINE void mask_group(uint64_t key, uint32_t first, uint32_t row, uint32_t
 }
 #endif
 
-// The mask of one row: mask_words(cols) words, valid for every column below cols.
-AYAR_INLINE void mask_row(const Dropout& dropout, int64_t row, int64_t cols, uint16_t* mask) {
+// The mask of one row: mask_words(cols) words, valid for every column below cols. keys: of dropout.key.
+AYAR_INLINE void mask_row(const Dropout& dropout, const PhiloxKeys& keys, int64_t row, int64_t cols, uint16_t* mask) {
   for (int64_t g = 0; g * kMaskGroup < cols; ++g) {
-    mask_group(dropout.key, static_cast<uint32_t>(16 * g), static_cast<uint32_t>(row), dropout.stream, dropout.draw, dropout.threshold,
+    mask_group(keys, static_cast<uint32_t>(16 * g), static_cast<uint32_t>(row), dropout.stream, dropout.draw, dropout.threshold,
                mask + g * kMaskGroup / 16);
   }
 }

@@ -31,7 +31,11 @@ Masks make_masks(ListOf<Adapter> adapters, int64_t rows, int64_t cols) {
   if (!is_on || rows * cols == 0) return {};
   const int64_t words = mask_words(cols);
   auto* bits = scratch<uint16_t>(Scratch::masks, adapters.count * rows * words);
-  parallel_rows(adapters.count * rows, [&](int64_t i) { mask_row(adapters.items[i / rows].dropout, i % rows, cols, bits + i * words); });
+  for (int64_t i = 0; i < adapters.count; ++i) {
+    const Dropout& dropout = adapters.items[i].dropout;
+    const PhiloxKeys keys(dropout.key);
+    parallel_rows(rows, [&](int64_t m) { mask_row(dropout, keys, m, cols, bits + (i * rows + m) * words); });
+  }
   return {bits, rows, words};
 }
 

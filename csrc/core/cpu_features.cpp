@@ -16,7 +16,7 @@ bool tiles_allowed() {
   static const bool allowed = [] {
     constexpr long kRequestPermission = 0x1023, kTileData = 18;
     unsigned palettes = 0, b = 0, c = 0, d = 0;
-    if (!__builtin_cpu_supports("amx-tile") || !__builtin_cpu_supports("amx-bf16")) return false;
+    if (!__builtin_cpu_supports("amx-tile") || !__builtin_cpu_supports("amx-bf16") || !__builtin_cpu_supports("amx-int8")) return false;
     if (__get_cpuid_count(0x1D, 0, &palettes, &b, &c, &d) == 0 || palettes == 0) return false;
     return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
   }();

@@ -5,8 +5,8 @@
 
 #include "cpu/lanes.hpp"
 
-#if defined(__AMX_BF16__)
-#define AYAR_TILES 1  // bf16 is multiplied on tiles
+#if defined(__AMX_BF16__) && defined(__AMX_INT8__)
+#define AYAR_TILES 1  // bf16 and int8 codes are multiplied on tiles
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
@@ -41,6 +41,11 @@ class AmxUnit {
   template <int SUMS, int LEFT, int RIGHT>
   AYAR_INLINE void multiply_bf16() {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(SUMS), "i"(LEFT), "i"(RIGHT));
+  }
+  // Signed bytes on the left, unsigned on the right.
+  template <int SUMS, int LEFT, int RIGHT>
+  AYAR_INLINE void multiply_bytes() {
+    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(SUMS), "i"(LEFT), "i"(RIGHT));
   }
 };
 

@@ -1,7 +1,9 @@
 #include "cpu/int8_product.hpp"
 
 #include "core/scratch.hpp"
+#include "cpu/amx_unit.hpp"
 #include "cpu/int8_lanes.hpp"
+#include "cpu/int8_tiles.hpp"
 #include "cpu/microkernel.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
@@ -63,6 +65,22 @@ struct Product {
   bool adds;
   const View& sums;
 
+#if defined(AYAR_TILES)
+  template <int PANELS>
+  void group_on_tiles(AmxUnit& unit, const uint8_t* panels, int64_t depth, int64_t panel) const {
+    alignas(64) int32_t products[kCodeRows * PANELS * kPanelCols];
+    for (int64_t row = 0; row < sums.rows(); row += kCodeRows) {
+      const int64_t left = sums.rows() - row, count = left < kCodeRows ? left : kCodeRows;
+      multiply_codes<PANELS>(unit, static_cast<const int8_t*>(rows.codes) + row * rows.stride, rows.stride, count, panels, depth, products);
+      for (int64_t r = 0; r < count; ++r) {
+        for (int64_t p = 0; p < PANELS; ++p) {
+          finish(row + r, (panel + p) * kPanelCols, {_mm512_load_si512(products + (r * PANELS + p) * kPanelCols)});
+        }
+      }
+    }
+  }
+#endif
+
   template <int PANELS>
   AYAR_INLINE void group(const uint8_t* panels, int64_t depth, int64_t panel) const {
     for (int64_t row = 0; row < sums.rows(); row += kInt8Rows) tile<PANELS>(panels, depth, panel, row);
@@ -86,16 +104,16 @@ struct Product {
     }
     unroll<kInt8Rows>([&](auto r) __attribute__((always_inline)) {
       if (row + r > last) return;
-      const Lanes row_scale = broadcast(rows.scales[row + r]);
-      unroll<PANELS>([&](auto p) __attribute__((always_inline)) {
-        const int64_t column = (panel + p) * kPanelCols;
-        Lanes scale = row_scale;
-        if (column_scale != nullptr) scale = multiply(scale, load_lanes(column_scale + column));
-        const Lanes product = multiply(less(tile[r][p], kInt8Zero * rows.sums[row + r]), scale);
-        float* to = sums.row<float>(row + r) + column;
-        store_lanes(to, adds ? add(load_lanes(to), product) : product);
-      });
+      unroll<PANELS>([&](auto p) __attribute__((always_inline)) { finish(row + r, (panel + p) * kPanelCols, tile[r][p]); });
     });
+  }
+
+  AYAR_INLINE void finish(int64_t row, int64_t column, const Int8Sums& products) const {
+    Lanes scale = broadcast(rows.scales[row]);
+    if (column_scale != nullptr) scale = multiply(scale, load_lanes(column_scale + column));
+    const Lanes product = multiply(less(products, kInt8Zero * rows.sums[row]), scale);
+    float* to = sums.row<float>(row) + column;
+    store_lanes(to, adds ? add(load_lanes(to), product) : product);
   }
 };
 
@@ -118,6 +136,12 @@ QuantizedRows quantize_rows(View rows, const float* factor) {
 void multiply_int8(const QuantizedRows& rows, const uint8_t* panels, int64_t depth, const float* column_scale, bool adds, View sums) {
   const Product product{rows, column_scale, adds, sums};
   const int64_t count = panel_count(sums.cols());
+#if defined(AYAR_TILES)
+  AmxUnit unit;
+  int64_t done = 0;
+  for (; done + 2 <= count; done += 2) product.group_on_tiles<2>(unit, panels + done * int8_panel_size(depth), depth, done);
+  if (done < count) product.group_on_tiles<1>(unit, panels + done * int8_panel_size(depth), depth, done);
+#else
   for (int64_t panel = 0; panel < count; panel += kInt8Panels) {
     const int64_t left = count - panel;
     unroll<kInt8Panels>([&](auto index) __attribute__((always_inline)) {
@@ -127,6 +151,7 @@ void multiply_int8(const QuantizedRows& rows, const uint8_t* panels, int64_t dep
       }
     });
   }
+#endif
 }
 
 }  // namespace ayar::cpu::AYAR_ISA

@@ -1,5 +1,6 @@
 // sources: csrc/core/scratch.cpp csrc/core/arena.cpp csrc/core/errors.cpp
-// The GEMM on matrix tiles, run on emulated ones: against the instruction's order of sums bit for bit, and against float64.
+// The products on matrix tiles, run on emulated ones: against the instruction's order of sums bit for bit, and against float64; int8 codes
+// exactly.
 #define AYAR_ISA portable
 
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "cpu/gemm_tiles.hpp"
+#include "cpu/int8_tiles.hpp"
 #include "emulated_tiles.hpp"
 
 #define CHECK(condition) ((condition) ? (void)0 : (std::fprintf(stderr, "%s:%d: %s fails\n", __FILE__, __LINE__, #condition), std::abort()))
@@ -116,23 +118,25 @@ void check(const Case& c) {
   }
 }
 
-void check_bytes() {
-  int8_t left[16 * 64];
-  uint8_t right[16 * 64];
-  int32_t sums[16 * 16];
-  for (int8_t& code : left) code = static_cast<int8_t>(random_bits());
-  for (uint8_t& code : right) code = static_cast<uint8_t>(random_bits());
+template <int PANELS>
+void check_codes(int64_t count, int64_t depth) {
+  const int64_t steps = round_up(depth, kInt8Steps), stride = steps + 5;
+  std::vector<int8_t> rows(count * stride, 1);
+  std::vector<uint8_t> panels(PANELS * int8_panel_size(depth), kInt8Zero);
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t k = 0; k < steps; ++k) rows[r * stride + k] = k < depth ? static_cast<int8_t>(random_bits()) : int8_t{0};
+  }
+  for (uint8_t& code : panels) code = static_cast<uint8_t>(random_bits());
+  int32_t sums[portable::kCodeRows * PANELS * kPanelCols];
   EmulatedTiles unit;
-  unit.clear<0>();
-  unit.load<4>(left, 64);
-  unit.load<6>(right, 64);
-  unit.multiply_bytes<0, 4, 6>();
-  unit.store<0>(sums, 64);
-  for (int m = 0; m < 16; ++m) {
-    for (int n = 0; n < 16; ++n) {
+  portable::multiply_codes<PANELS>(unit, rows.data(), stride, count, panels.data(), depth, sums);
+  for (int64_t r = 0; r < portable::kCodeRows; ++r) {
+    for (int64_t c = 0; c < PANELS * kPanelCols; ++c) {
       int sum = 0;
-      for (int k = 0; k < 64; ++k) sum += left[m * 64 + k] * right[k / 4 * 64 + n * 4 + k % 4];
-      CHECK(sum == sums[m * 16 + n]);
+      for (int64_t k = 0; k < depth && r < count; ++k) {
+        sum += rows[r * stride + k] * panels[c / 16 * int8_panel_size(depth) + k / 4 * 64 + c % 16 * 4 + k % 4];
+      }
+      CHECK(sum == sums[r * PANELS * kPanelCols + c]);
     }
   }
 }
@@ -149,6 +153,9 @@ int main() {
   check({5, 1830, 20, 2, false, false, false, false});  // more than one sweep
   check({34, 1799, 18, 2, true, false, true, false});
   check({9, 70, 40, 4, false, true, false, false, 0x1p-62F});  // products around the least normal number
-  check_bytes();
+  check_codes<2>(32, 64);
+  check_codes<2>(32, 203);
+  check_codes<1>(7, 130);
+  check_codes<2>(1, 3);
   std::puts("tiles: every sum as the instruction adds it");
 }

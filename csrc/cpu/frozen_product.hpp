@@ -1,7 +1,7 @@
 // Blocks of y = x Wᵀ or dx = dy W beside an adapter's border, however the frozen weight is kept.
 //
-// In full, its panels are there, for dx to be turned. NF4 becomes panels a chunk at a time, in memory that all threads share and that stays
-// in cache: a chunk is made once for all rows. int8 multiplies as such, into fp32 sums with which the border's product begins.
+// In full and in int8 its panels are there, for dx to be turned. NF4 becomes panels a chunk at a time, in memory that all threads share and
+// that stays in cache: a chunk is made once for all rows. int8 multiplies as such, into fp32 sums with which the border's product begins.
 #pragma once
 
 #include "core/scratch.hpp"
@@ -10,6 +10,7 @@
 #include "cpu/int8_product.hpp"
 #include "cpu/lanes.hpp"
 #include "cpu/nf4_panels.hpp"
+#include "cpu/turned_codes.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
@@ -81,7 +82,7 @@ class FrozenProduct {
       if (begins) begin(first, sums);
       if (is_int8) {
         const float* scales = is_forward_ ? weight_.int8()->scales() + first * kPanelCols : nullptr;
-        multiply_int8(quantized, static_cast<const uint8_t*>(chunk.panels) + panel * int8_panel_size(depth_), depth_, scales, begins, sums);
+        multiply_int8(quantized, code_panels(panel, count), depth_, scales, begins, sums);
       }
       finish<T>(is_int8 ? nullptr : &frozen, border, chunk.first, panel, panel + count, out, sums);
     }
@@ -89,8 +90,17 @@ class FrozenProduct {
 
  private:
   const void* kept_panels() const {
-    if (weight_.int8() != nullptr) return is_forward_ ? weight_.int8()->forward_panels() : weight_.int8()->backward_panels();
+    if (weight_.int8() != nullptr) return weight_.int8()->panels();
     return weight_.panels();
+  }
+
+  // Of int8, as this direction multiplies them; valid until this thread asks for others.
+  const uint8_t* code_panels(int64_t panel, int64_t count) const {
+    const uint8_t* stored = weight_.int8()->panels();
+    if (is_forward_) return stored + panel * int8_panel_size(depth_);
+    auto* turned = scratch<uint8_t>(Scratch::turned_panels, count * int8_panel_size(depth_));
+    turn_code_panels(stored, cols_, depth_, panel, count, turned);
+    return turned;
   }
 
   // Panels [begin, end), counted from panel `origin` of y, where those of `frozen` begin. frozen: or null. start: of these panels; or

@@ -22,8 +22,8 @@ AlignedBuffer int8_panels(int64_t depth, int64_t cols) {
 
 Int8Weight::Int8Weight(const WeightSource& weights) : out_features_(weights.rows()), in_features_(weights.cols()) {
   scales_.resize(static_cast<size_t>(panel_count(out_features_) * kPanelCols), 0.0F);
-  forward_ = int8_panels(in_features_, out_features_);
-  auto* panels = static_cast<uint8_t*>(forward_.data());
+  panels_ = int8_panels(in_features_, out_features_);
+  auto* panels = static_cast<uint8_t*>(panels_.data());
   parallel_rows(out_features_, [&](int64_t n) {
     float largest = 0;
     for (int64_t k = 0; k < in_features_; ++k) largest = std::max(largest, std::fabs(weights.at(n, k)));
@@ -38,30 +38,15 @@ Int8Weight::Int8Weight(const WeightSource& weights) : out_features_(weights.rows
 }
 
 int64_t Int8Weight::bytes() const {
-  return static_cast<int64_t>(forward_.size() + backward_.size() + scales_.size() * sizeof(float));
+  return static_cast<int64_t>(panels_.size() + scales_.size() * sizeof(float));
 }
 
 uint8_t Int8Weight::code(int64_t n, int64_t k) const {
-  return forward_panels()[n / kPanelCols * int8_panel_size(in_features_) + index_in_int8_panel(k, n % kPanelCols)];
+  return panels()[n / kPanelCols * int8_panel_size(in_features_) + index_in_int8_panel(k, n % kPanelCols)];
 }
 
 float Int8Weight::at(int64_t n, int64_t k) const {
   return static_cast<float>(code(n, k) - kInt8Zero) * scales_[static_cast<size_t>(n)];
-}
-
-const uint8_t* Int8Weight::backward_panels() const {
-  std::call_once(backward_packed_, [this] {
-    backward_ = int8_panels(out_features_, in_features_);
-    auto* panels = static_cast<uint8_t*>(backward_.data());
-    parallel_rows(panel_count(in_features_), [&](int64_t p) {
-      uint8_t* panel = panels + p * int8_panel_size(out_features_);
-      const int64_t cols = std::min(kPanelCols, in_features_ - p * kPanelCols);
-      for (int64_t n = 0; n < out_features_; ++n) {
-        for (int64_t c = 0; c < cols; ++c) panel[index_in_int8_panel(n, c)] = code(n, p * kPanelCols + c);
-      }
-    });
-  });
-  return static_cast<const uint8_t*>(backward_.data());
 }
 
 }  // namespace ayar::cpu

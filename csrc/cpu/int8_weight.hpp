@@ -1,11 +1,11 @@
 // A frozen weight in int8: weight (n, k) = code · scale of row n, code in [−127, 127].
 //
-// Both directions multiply the same codes, so that dx is the gradient of the y that was computed. Panels of 16 columns, four steps of the
+// Both directions multiply the same codes, so that dx is the gradient of the y that was computed; dx turns them a few panels at a time
+// (turned_codes.hpp). Panels of 16 columns, four steps of the
 // depth side by side as the byte dot instruction takes them: [depth / 4][16][4], stored + 128 because one side of that instruction is
 // unsigned. What lies outside of the matrix is 128, that is zero.
 #pragma once
 
-#include <mutex>
 #include <vector>
 
 #include "core/aligned_buffer.hpp"
@@ -30,18 +30,15 @@ class Int8Weight {
   int64_t bytes() const;
   float at(int64_t n, int64_t k) const;
 
-  const uint8_t* forward_panels() const { return static_cast<const uint8_t*>(forward_.data()); }  // columns N, depth K
-  const uint8_t* backward_panels() const;                                                         // columns K, depth N; at the first call
-  const float* scales() const { return scales_.data(); }                                          // of the rows, whole panels of them
+  const uint8_t* panels() const { return static_cast<const uint8_t*>(panels_.data()); }  // columns N, depth K
+  const float* scales() const { return scales_.data(); }                                 // of the rows, whole panels of them
 
  private:
   uint8_t code(int64_t n, int64_t k) const;
 
   int64_t out_features_, in_features_;
   std::vector<float> scales_;
-  AlignedBuffer forward_;
-  mutable AlignedBuffer backward_;
-  mutable std::once_flag backward_packed_;
+  AlignedBuffer panels_;
 };
 
 }  // namespace ayar::cpu

@@ -82,7 +82,7 @@ def memory_bytes(config: ModelConfig, lora: LoraSettings, part_tokens: int, dtyp
     shapes = module_shapes(config)
     kept_layers = config.num_hidden_layers - lora.layer_indices(config.num_hidden_layers)[0]
     layer_weights = sum(out * into for out, into in shapes.values())
-    weights = round(layer_weights * _bytes_a_weight(lora, width, config.num_hidden_layers, kept_layers))
+    weights = round(layer_weights * config.num_hidden_layers * _bytes_a_weight(lora, width))
     head = config.vocab_size * config.hidden_size * (width + 2)  # packed; and the embedding as most files hold it, in 16 bits
     optimizer = trainable_parameters(config, lora) * 4 * 4  # value, gradient and two moments, fp32
     qkv, hidden = sum(config.qkv_splits), config.hidden_size
@@ -97,12 +97,9 @@ def memory_bytes(config: ModelConfig, lora: LoraSettings, part_tokens: int, dtyp
     return weights + head + optimizer + activations + logits + _RUNTIME_BYTES
 
 
-def _bytes_a_weight(lora: LoraSettings, width: int, layers: int, kept_layers: int) -> float:
-    """Over all layers. One copy serves both directions, but for int8, which has another where a gradient flows.
-
-    NF4: 4 bits, and 8 for the absmax of every 64.
-    """
-    return {"full": layers * width, "int8": layers + kept_layers, "nf4": layers * (0.5 + 1 / 64)}[lora.base_weights]
+def _bytes_a_weight(lora: LoraSettings, width: int) -> float:
+    """One copy serves both directions. NF4: 4 bits, and 8 for the absmax of every 64."""
+    return {"full": width, "int8": 1.0, "nf4": 0.5 + 1 / 64}[lora.base_weights]
 
 
 def measured_flops_per_second(config: ModelConfig, lora: LoraSettings, dtype: torch.dtype, rows: int = 2048, repeats: int = 5) -> float:

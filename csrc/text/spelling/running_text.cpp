@@ -18,6 +18,7 @@ constexpr float kLogKnown = -13.9F;            // one of a million words
 constexpr float kLogOfOtherLanguage = -13.8F;  // a word of the other language is right where it is one of a million or commoner
 constexpr float kLogTurkishLetter = 0.5F;
 constexpr float kFirstWordMargin = 3.0F;  // the capital of a first word may be that of a name
+constexpr int kLongestName = 12;
 
 class RowCorrector {
  public:
@@ -28,7 +29,7 @@ class RowCorrector {
     find_prose_words(text, words_);
     const Speller* const speller = judge(text);
     ++counts.rows_of_language[speller == nullptr ? 2 : speller == rules_.english ? 0 : 1];
-    if (speller == nullptr) return false;
+    if (speller == nullptr || !(speller == rules_.english ? rules_.corrects_english : rules_.corrects_turkish)) return false;
     counts.words += static_cast<int64_t>(words_.size());
     size_t copied = 0;
     for (size_t number = 0; number < words_.size(); ++number) {
@@ -124,7 +125,7 @@ class RowCorrector {
     Word word;
     if (!read_word(typed, speller.language(), word, shape_) || shape_ == Shape::mixed) return nullptr;
     if ((shape_ == Shape::upper && !is_shouted_) || (shape_ == Shape::title && !may_be_capital)) return nullptr;
-    const bool is_first = shape_ == Shape::title;
+    const bool is_first = shape_ == Shape::title && word.size <= kLongestName;
     Cached& cached = cache_[hash_word(word) % kCacheSlots];
     if (!(cached.typed == word) || cached.language != speller.language() || cached.is_first != is_first || cached.has_marks != has_marks_) {
       cached = {word, {}, {}, speller.language(), is_first, has_marks_};

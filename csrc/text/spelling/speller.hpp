@@ -52,7 +52,6 @@ class Speller {
 
  private:
   float log_itself(const Word& typed, int32_t id) const;
-  bool is_english_compound(const Word& word) const;
   void collect_likely(const Word& typed, std::vector<Suggestion>& found) const;
   void collect_daring(const Word& typed, std::vector<Suggestion>& found) const;
 

@@ -142,8 +142,8 @@ def test_protected_words_stay_in_any_case() -> None:
     assert corrected(row) == ["the Quesstion is about the question in the bank"]
     assert corrected(row, protected=("QUESSTION",)) == [row]
     turkish = "bu ürünün adı ışıkk ve çok güzel bir ürün"
-    assert corrected(turkish) == [turkish.replace("ışıkk", "ışık")]
-    assert corrected(turkish, protected=("IŞIKK",)) == [turkish]
+    assert corrected(turkish, caution=10) == [turkish.replace("ışıkk", "ışık")]
+    assert corrected(turkish, protected=("IŞIKK",), caution=10) == [turkish]
 
 
 def test_turkish_capitals_keep_their_dots() -> None:

@@ -12,11 +12,11 @@ namespace {
 constexpr int kShortest = 4;        // shorter words are changed only by the list of misspellings
 constexpr int kShortestForTwo = 7;  // letters, for two edits
 constexpr int kFarPrefix = 7;
-constexpr float kLogUnlisted[] = {-5.0F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
+constexpr float kLogUnlisted[] = {-5.1F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
 constexpr float kLogRight = -0.02F;
 constexpr float kLogSuffixed = -7.0F;     // a suffixed form that is not listed itself, beside its stem
 constexpr float kLogLooseSuffix = -4.0F;  // a letter of a suffix against the harmony
-constexpr float kLogUnlistedSuffixed = -5.0F;
+constexpr float kLogUnlistedSuffixed = -6.5F;
 constexpr float kLogEnding = 6.0F;      // asked on top where only the ending differs
 constexpr float kClearlySecond = 1.4F;  // the best must be four times as likely as the next
 constexpr float kLogMarkless = 3.4F;    // a listed word without its marks is 30 times rarer than with them

@@ -12,7 +12,7 @@ namespace {
 constexpr int kShortest = 4;        // shorter words are changed only by the list of misspellings
 constexpr int kShortestForTwo = 7;  // letters, for two edits
 constexpr int kFarPrefix = 7;
-constexpr float kLogUnlisted[] = {-5.1F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
+constexpr float kLogUnlisted[] = {-5.2F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
 constexpr float kLogRight = -0.02F;
 constexpr float kLogSuffixed = -7.0F;     // a suffixed form that is not listed itself, beside its stem
 constexpr float kLogLooseSuffix = -4.0F;  // a letter of a suffix against the harmony
@@ -96,7 +96,7 @@ float Speller::log_itself(const Word& typed, int32_t id) const {
     return kLogUnlisted[static_cast<size_t>(language_)] + best;
   }
   float unlisted = kLogUnlisted[static_cast<size_t>(language_)] + lexicon_.log_shape(typed);
-  if (!turkish_) unlisted = std::max(unlisted, log_english_inflection(lexicon_, typed));
+  if (id == kNoWord) unlisted = std::max(unlisted, log_english_inflection(lexicon_, typed));
   return id == kNoWord ? unlisted : std::max(unlisted, lexicon_.log_frequency(id) + kLogRight);
 }
 

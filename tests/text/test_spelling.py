@@ -150,6 +150,26 @@ def test_turkish_capitals_keep_their_dots() -> None:
     assert corrected("KARGOM NEREDE VE ŞİPARİŞİM NİYE GELMEDİ BİLMİYORUM") == ["KARGOM NEREDE VE SİPARİŞİM NİYE GELMEDİ BİLMİYORUM"]
 
 
+def test_a_word_that_the_rows_use_again_and_again_is_their_own() -> None:
+    row, right = "we tune the whole model with peft on the machine", "we tune the whole model with left on the machine"
+    assert corrected(row) == [right]
+    assert corrected(row, row) == [right, right]
+    assert corrected(*[row] * 3) == [row] * 3
+    much_commoner = "there is nothing left in the bank"
+    assert corrected(*[row] * 3, *[much_commoner] * 29) == [row] * 3 + [much_commoner] * 29
+    assert corrected(*[row] * 3, *[much_commoner] * 30) == [right] * 3 + [much_commoner] * 30
+    slips = "qestion qustion quetion questoin qeustion qusetion quetsion quesiton quesstion questtion queestion quuestion".split()
+    rows = [f"I have a {slip} now" for slip in slips] * 3
+    assert corrected(*rows) == ["I have a question now"] * len(rows)  # each of them is rarer than the others together
+
+
+def test_british_and_american_and_other_forms_of_one_word_stay() -> None:
+    speller = little_speller("en", ["organize", "hemoglobin", "traveled", "center", "terrible", "congressman", "symptom", "pamphlet"])
+    for word in ("organise", "haemoglobin", "travelled", "centre", "terribly", "congressmen", "symptoms", "pamphleted"):
+        assert speller.native.correct_words([word], 0.0) == [None], word
+    assert speller.native.correct_words(["symptok", "orgaanize"], 0.0) == ["symptom", "organize"]
+
+
 def test_caution_trades_repairs_for_safety() -> None:
     rng = random.Random(5)
     words = [word for word, _ in zip(load_speller("en").suggest("statement", 1), range(1), strict=True)]

@@ -169,7 +169,7 @@ std::optional<Correction> Speller::correct(const Word& typed, float margin, bool
     lexicon_.for_each_with_bare(bare_word(typed), [&](int32_t other) {
       if (lexicon_.log_frequency(other) > best.score) best = {lexicon_.word(other), lexicon_.log_frequency(other)};
     });
-    return best.word.size > 0 ? std::optional(Correction{best.word, {}}) : std::nullopt;
+    return best.word.size > 0 ? std::optional(Correction{best.word, {}, false}) : std::nullopt;
   }
   if (typed.size < kShortest || (id == kNoWord && accepts(typed))) return std::nullopt;
   thread_local std::vector<Suggestion> found;
@@ -184,7 +184,7 @@ std::optional<Correction> Speller::correct(const Word& typed, float margin, bool
   if (getenv("NOVAR") ? 0 : turkish_ ? removes_circumflex(typed, best->word) : are_english_variants(typed, best->word)) return std::nullopt;
   if (differs_in_ending(typed, best->word)) margin += kLogEnding;
   if (best->score < log_itself(typed, id) + margin) return std::nullopt;
-  return Correction{best->word, {}};
+  return Correction{best->word, {}, !(turkish_ && typed.size == best->word.size && lacks_marks(typed, best->word))};
 }
 
 }  // namespace ayar

@@ -22,6 +22,8 @@ struct Suggestion {
 struct Correction {
   Word word;
   Word second;  // of a misspelling that joins two words; else empty
+  // Nobody listed it as a misspelling, and more than marks are wrong: it may be a word of the rows' own.
+  bool is_judged = false;
 };
 
 class Speller {

@@ -24,7 +24,9 @@ def test_the_first_screen_names_the_component(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "rows.csv").write_text("text,label\n" + rows)
     (tmp_path / "recipe.yaml").write_text("data: rows.csv\ntask: classify\nmodel: model\noutput: out\n")
     monkeypatch.chdir(tmp_path)
-    main(["prepare", "recipe.yaml"], standalone_mode=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", "recipe.yaml"])
+    assert ended.value.code == 0
     captured = capsys.readouterr()
     said = " ".join((captured.out + captured.err).split())
     assert "run by tokenizers, because pre_tokenizer Split with" in said

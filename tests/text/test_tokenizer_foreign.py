@@ -15,7 +15,11 @@ from ayar.errors import ModelError
 from ayar.text.tokenizer import Tokenizer
 from tests.text.oracle import nasty_texts, read_pair
 
-PAGE = ["the quick brown fox doesn't jump over 1,234 lazy dogs", "Siparişim hâlâ gelmedi, İstanbul'daki şubeye telefon ettim", "中文文本 カタカナ"]
+PAGE = [
+    "the quick brown fox doesn't jump over 1,234 lazy dogs",
+    "Siparişim hâlâ gelmedi, İstanbul'daki şubeye telefon ettim",
+    "中文文本 カタカナ",
+]
 
 
 def trained(model: Any, trainer: Any, **parts: Any) -> tokenizers.Tokenizer:

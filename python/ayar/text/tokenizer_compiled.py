@@ -19,7 +19,7 @@ from ayar.errors import ModelError
 from ayar.locations import cache_folder
 from ayar.text.tokenizer_decoders import byte_alphabet
 from ayar.text.tokenizer_foreign import ForeignTokenizer
-from ayar.text.tokenizer_json import ForeignComponent, parse_tokenizer_json
+from ayar.text.tokenizer_json import ForeignComponentError, parse_tokenizer_json
 
 _LONGEST_SEED = 15  # bytes: what a slot of the cache holds
 
@@ -44,7 +44,7 @@ def load_tokenizer(path: Path, store: bool) -> tuple[Any, dict[str, Any], Path |
             return _make(image, settings), settings, place
     try:
         image, settings = _compile(bytes(raw), source, path)
-    except ForeignComponent as error:
+    except ForeignComponentError as error:
         return ForeignTokenizer(path, error.component), {"decoder": None}, None
     for place in places if store else []:
         with suppress(OSError):

@@ -5,6 +5,7 @@ Slower, and the same in every answer. ``Tokenizer.engine`` says that it is in us
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class ForeignTokenizer:
     def encode_batch(self, data: np.ndarray, offsets: np.ndarray, with_spans: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """data: uint8 (bytes,); offsets: int64 (rows + 1,) → ids int32 (n,), row offsets int64 (rows + 1,), spans int32 (n, 2) or None."""
         raw = data.tobytes()
-        rows = [raw[begin:end].decode("utf-8", "replace") for begin, end in zip(offsets[:-1], offsets[1:], strict=True)]
+        rows = [raw[begin:end].decode("utf-8", "replace") for begin, end in pairwise(offsets)]
         encode = self._made.encode_batch if with_spans else self._made.encode_batch_fast  # the fast one keeps no offsets
         encoded = self._guarded("encodes with", lambda: encode(rows, add_special_tokens=False))
         row_offsets = np.zeros(len(rows) + 1, np.int64)

@@ -16,7 +16,7 @@ _MODEL_FIELDS = {
 _U64_MAX = 2**64 - 1
 
 
-class ForeignComponent(ModelError):
+class ForeignComponentError(ModelError):
     """The native core lacks a component that `tokenizers` has. component: its name and settings."""
 
     def __init__(self, path: Path, component: str) -> None:
@@ -46,7 +46,7 @@ class TokenizerFile(NamedTuple):
 
 
 def parse_tokenizer_json(raw: bytes, path: Path) -> TokenizerFile:
-    """Raises ForeignComponent for one that only `tokenizers` has; ModelError: not JSON, or a field or value that is not supported, by name."""
+    """Raises ForeignComponentError for one that only `tokenizers` has; ModelError: not JSON, or a field or value that is not supported, by name."""
     try:
         content = json.loads(raw, parse_float=_rust_float)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -83,7 +83,7 @@ def _rust_float(text: str) -> float:
 def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
     def refuse(component: str, is_foreign: bool = True) -> NoReturn:
         if is_foreign:
-            raise ForeignComponent(path, component)
+            raise ForeignComponentError(path, component)
         raise ModelError(
             f"{path}: {component} is not supported. Ayar reads the tokenizers of GPT-2, SmolLM, Llama, Qwen, Gemma, Mistral, DeepSeek, "
             "Phi, GPT-4o, BERT and their kin exactly, other components through `tokenizers`, and this not at all; choose another model."

@@ -1,7 +1,9 @@
 """A tokenizer.json with a component that only `tokenizers` has is run by it, says so, and answers like any other."""
 
 import json
+import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from ayar.errors import ModelError
 from ayar.text.tokenizer import Tokenizer
 from tests.text.oracle import nasty_texts, read_pair
+from tests.text.precompiled_map import component, precompiled_map
 
 PAGE = [
     "the quick brown fox doesn't jump over 1,234 lazy dogs",
@@ -28,6 +31,11 @@ def trained(model: Any, trainer: Any, **parts: Any) -> tokenizers.Tokenizer:
         setattr(made, name, part)
     made.train_from_iterator(PAGE * 3, trainer)
     return made
+
+
+@cache
+def plain_byte_level() -> str:
+    return byte_level().to_str()
 
 
 def byte_level(**parts: Any) -> tokenizers.Tokenizer:
@@ -56,7 +64,16 @@ def suffixed() -> tokenizers.Tokenizer:
     return trained(model, trainer, pre_tokenizer=pre_tokenizers.Whitespace(), decoder=decoders.BPEDecoder())
 
 
+REPLACED = {"ﬁ": "fi", "ａ": "a", "…": "...", "\u00a0": " ", "\u200b": "", "e\u0301": "é", "①": "1"}
+
+
+def with_map(raw: bytes) -> str:
+    """A byte-level tokenizer.json with the character map of SentencePiece."""
+    return json.dumps(json.loads(plain_byte_level()) | {"normalizer": component(raw)})
+
+
 FOREIGN: dict[str, Callable[[], tokenizers.Tokenizer]] = {
+    "normalizer Precompiled": lambda: tokenizers.Tokenizer.from_str(with_map(precompiled_map(REPLACED))),
     "normalizer Nmt": lambda: byte_level(normalizer=normalizers.Sequence([normalizers.NFC(), normalizers.Nmt()])),
     "normalizer Replace with": lambda: byte_level(normalizer=normalizers.Replace(Regex("[0-9]+"), "ö")),
     "pre_tokenizer UnicodeScripts": lambda: byte_level(
@@ -81,7 +98,7 @@ def test_it_says_so_and_equals_tokenizers(named: tuple[str, Path]) -> None:
     pair = read_pair(path)
     assert not pair.native.is_native
     assert pair.native.engine.startswith(f"tokenizers, because {name}")
-    texts = ["", *PAGE, *nasty_texts(5, 60, 8, ["<s>", "é", "😀"])]
+    texts = ["", *PAGE, *nasty_texts(5, 60, 8, ["<s>", "é", "😀", *REPLACED])]
     pair.check_all(texts)
     pair.check_decode(texts)
     assert pair.native.verify(PAGE) == len(PAGE)
@@ -106,6 +123,34 @@ def test_arrow_columns_ill_formed_bytes_and_unknown_ids(named: tuple[str, Path])
     for unknown in (-1, tokenizer.id_bound):
         with pytest.raises(ModelError, match="has no token"):
             tokenizer.decode([unknown])
+
+
+def test_a_map_of_characters_does_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(with_map(precompiled_map(REPLACED)))
+    tokenizer = Tokenizer.from_file(path)
+    for typed, meant in REPLACED.items():
+        assert tokenizer.decode(tokenizer.encode(f"x{typed}y")) == f"x{meant}y"
+
+
+def test_hostile_maps_are_errors_and_nothing_worse(tmp_path: Path) -> None:
+    good, rng = precompiled_map(REPLACED), random.Random(3)
+    path = tmp_path / "tokenizer.json"
+    said: list[str] = []
+    for case in range(40):
+        raw = bytearray(good)
+        if case % 4 == 0:
+            raw = raw[: rng.randrange(len(raw))]
+        else:
+            for _ in range(rng.choice([1, 4, 40])):
+                raw[rng.randrange(len(raw))] = rng.randrange(256)
+        path.write_text(with_map(bytes(raw)))
+        try:
+            Tokenizer.from_file(path).encode("".join(REPLACED) + PAGE[1])
+        except ModelError as error:
+            said.append(str(error))
+    assert len(said) > 10
+    assert all("normalizer Precompiled" in words for words in said)
 
 
 def test_what_tokenizers_cannot_read_either_names_component_and_file(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 First rank: the same random single-edit misspellings of common words, the same word lists; how often the first suggestion is the word that
 was meant. Harm: words changed in text that is right. Speed: mixed text with a misspelling in every twenty words, and misspellings alone,
 none of them seen before.
+
+The samples of words were not tuned on: the core's constants were chosen on others (TUNING_SEED). The written text was looked at meanwhile.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
 
 LETTERS: dict[Language, str] = {"en": "abcdefghijklmnopqrstuvwxyz", "tr": "abcçdefgğhıijklmnoöprsştuüvyz"}
 COMMON, MISSPELLINGS, SAMPLED_WORDS, ROW, ROUNDS, SEED = 10_000, 4_000, 200_000, 12, 5, 7
+TUNING_SEED = 11  # set SEED to it for choosing constants
 TAIL, TAIL_END = 20_000, 120_000  # ranks of words that are taken out of the lists
 REPOSITORY = Path(__file__).parents[1]
 

@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,12 +92,16 @@ struct Rules {
   py::object english, turkish;
 };
 
-Rules make_rules(const py::object& english, const py::object& turkish, float margin, const std::vector<std::string>& protected_words) {
+Rules make_rules(const py::object& english, const py::object& turkish, float margin, const std::vector<std::string>& protected_words,
+                 const std::vector<std::string>& corrected) {
   Rules made{{}, english, turkish};
   if (!english.is_none()) made.rules.english = english.cast<const Speller*>();
   if (!turkish.is_none()) made.rules.turkish = turkish.cast<const Speller*>();
   AYAR_REQUIRE(made.rules.english != nullptr || made.rules.turkish != nullptr);
   made.rules.margin = margin;
+  const auto corrects = [&](const char* language) { return std::find(corrected.begin(), corrected.end(), language) != corrected.end(); };
+  made.rules.corrects_english = corrects("en");
+  made.rules.corrects_turkish = corrects("tr");
   Word word;
   Shape shape;
   for (const std::string& text : protected_words)
@@ -131,7 +136,7 @@ void bind_spelling(py::module_ module) {
       .def("correct_words", &correct_words, "words"_a, "margin"_a, "What each is corrected to; None where it stays.")
       .def("accepts", &accepts, "word"_a);
   py::class_<Rules>(module, "Rules")
-      .def(py::init(&make_rules), "english"_a, "turkish"_a, "margin"_a, "protected"_a)
+      .def(py::init(&make_rules), "english"_a, "turkish"_a, "margin"_a, "protected"_a, "corrected"_a)
       .def("correct", &correct_arrow, "bytes"_a, "offsets"_a, "first"_a, "rows"_a, "has_wide_offsets"_a,
            "Returns (offsets int64, bytes uint8, counts); the arrays are None where no row changed.");
 }

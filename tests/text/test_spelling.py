@@ -16,11 +16,6 @@ from bench.turkish_forms import NOUNS, VERBS, noun_forms, verb_forms
 
 TURKISH_LETTERS = "abcçdefgğhıijklmnoöprsştuüvyz"
 
-# Known gaps: strict, so that a repair of one is noticed and its mark taken away.
-TOO_LENIENT = pytest.mark.xfail(strict=True, reason="the frequency list holds the word or a stem that allows it")
-TOO_CAREFUL = pytest.mark.xfail(strict=True, reason="found, but too doubtful for the default caution")
-LISTED = pytest.mark.xfail(strict=True, reason="one of the meant words is not accepted yet")
-
 
 @cache
 def spellers() -> list[Speller]:
@@ -86,14 +81,14 @@ def test_right_turkish_forms_are_accepted_and_left_alone() -> None:
         "kitaplerde",
         "evlarımız",
         "gidıyor",
-        pytest.param("kitabda", marks=TOO_LENIENT),
+        "kitabda",
         "saatlar",
-        pytest.param("ağaçı", marks=TOO_LENIENT),
+        "ağaçı",
         "gelmeyacek",
         "okulden",
-        pytest.param("arabanınlar", marks=TOO_LENIENT),
+        "arabanınlar",
         "çocuküm",
-        pytest.param("burunu", marks=TOO_LENIENT),
+        "burunu",
         "gelirdik",
     ],
 )
@@ -113,12 +108,10 @@ def test_most_random_words_are_refused() -> None:
         ("I have recieved the wrong acount statement today", "I have received the wrong account statement today"),
         ("Becuase of this I want my refudn now", "Because of this I want my refund now"),
         ("THE PAYMETN WAS WRONG AND I WANT MY MONEY", "THE PAYMENT WAS WRONG AND I WANT MY MONEY"),
-        pytest.param("Siparişimi iptla etmek istiyorum ama olmadı", "Siparişimi iptal etmek istiyorum ama olmadı", marks=TOO_CAREFUL),
+        ("Siparişimi iptla etmek istiyorum ama olmadı", "Siparişimi iptal etmek istiyorum ama olmadı"),
         ("ben de calisiyorum ama cok gec oldu", "ben de çalışıyorum ama çok geç oldu"),
         ("Herkez burada ama birşey yok, yada ben görmedim", "Herkes burada ama bir şey yok, ya da ben görmedim"),
-        pytest.param(
-            "Musterilerimizin hesabi için teşekkürler ederim", "Müşterilerimizin hesabı için teşekkürler ederim", marks=TOO_CAREFUL
-        ),
+        ("Musterilerimizin hesabi için teşekkürler ederim", "Müşterilerimizin hesabı için teşekkürler ederim"),
     ],
 )
 def test_slips_are_corrected_in_their_case(typed: str, meant: str) -> None:
@@ -149,13 +142,36 @@ def test_protected_words_stay_in_any_case() -> None:
     assert corrected(row) == ["the Quesstion is about the question in the bank"]
     assert corrected(row, protected=("QUESSTION",)) == [row]
     turkish = "bu ürünün adı ışıkk ve çok güzel bir ürün"
-    assert corrected(turkish) == [turkish.replace("ışıkk", "ışık")]
-    assert corrected(turkish, protected=("IŞIKK",)) == [turkish]
+    assert corrected(turkish, caution=10) == [turkish.replace("ışıkk", "ışık")]
+    assert corrected(turkish, protected=("IŞIKK",), caution=10) == [turkish]
 
 
-@TOO_CAREFUL
 def test_turkish_capitals_keep_their_dots() -> None:
     assert corrected("KARGOM NEREDE VE ŞİPARİŞİM NİYE GELMEDİ BİLMİYORUM") == ["KARGOM NEREDE VE SİPARİŞİM NİYE GELMEDİ BİLMİYORUM"]
+
+
+def test_a_word_that_the_rows_use_again_and_again_is_their_own() -> None:
+    row, right = "we tune the whole model with peft on the machine", "we tune the whole model with left on the machine"
+    assert corrected(row) == [right]
+    assert corrected(row, row) == [right, right]
+    assert corrected(*[row] * 3) == [row] * 3
+    much_commoner = "there is nothing left in the bank"
+    assert corrected(*[row] * 3, *[much_commoner] * 29) == [row] * 3 + [much_commoner] * 29
+    assert corrected(*[row] * 3, *[much_commoner] * 30) == [right] * 3 + [much_commoner] * 30
+    word = "question"
+    slips = [word[:place] + word[place] + word[place:] for place in range(1, 8)]  # each of them is rarer than the others together
+    slips += [word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in range(1, 7)]
+    slips += [word[:place] + word[place + 1 :] for place in range(1, 7)]
+    once = corrected(*[f"I have a {slip} now" for slip in slips])
+    assert once.count("I have a question now") >= 12
+    assert corrected(*[f"I have a {slip} now" for slip in slips] * 3) == once * 3
+
+
+def test_british_and_american_and_other_forms_of_one_word_stay() -> None:
+    speller = little_speller("en", ["organize", "hemoglobin", "traveled", "center", "terrible", "congressman", "symptom", "pamphlet"])
+    for word in ("organise", "haemoglobin", "travelled", "centre", "terribly", "congressmen", "symptoms", "pamphleted"):
+        assert speller.native.correct_words([word], 0.0) == [None], word
+    assert speller.native.correct_words(["symptok", "orgaanize"], 0.0) == ["symptom", "organize"]
 
 
 def test_caution_trades_repairs_for_safety() -> None:
@@ -214,7 +230,7 @@ def test_long_words_and_rows_take_linear_work(piece: str) -> None:
     assert time.perf_counter() - start < 2
 
 
-@pytest.mark.parametrize("language", ["en", pytest.param("tr", marks=LISTED)])
+@pytest.mark.parametrize("language", ["en", "tr"])
 def test_listed_misspellings_are_no_corrections_of_each_other(language: str) -> None:
     listed = misspellings(language)  # pyright: ignore[reportArgumentType]
     assert len(listed) > 60

@@ -27,27 +27,12 @@ Lexicon::Lexicon(const TextBatch& words, const float* frequency, SpellingLanguag
 void Lexicon::index() {
   bare_slots_.assign(slots_.size(), kNoWord);
   const size_t mask = bare_slots_.size() - 1;
-  std::vector<double> counts(kLetterCodes * kLetterCodes, 0.1);
   for (int32_t id = 0; id < size(); ++id) {
     const Word listed = word(id);
     size_t place = hash_word(bare_word(listed)) & mask;
     while (bare_slots_[place] != kNoWord) place = (place + 1) & mask;
     bare_slots_[place] = id;
-    int before = 0;
-    for (int letter = 0; letter <= listed.size; ++letter) {
-      const int code = letter < listed.size ? listed[letter] : 0;
-      ++counts[static_cast<size_t>(before * kLetterCodes + code)];
-      before = code;
-    }
-  }
-  log_next_.resize(counts.size());
-  for (int before = 0; before < kLetterCodes; ++before) {
-    double sum = 0;
-    for (int code = 0; code < kLetterCodes; ++code) sum += counts[static_cast<size_t>(before * kLetterCodes + code)];
-    for (int code = 0; code < kLetterCodes; ++code) {
-      const size_t place = static_cast<size_t>(before * kLetterCodes + code);
-      log_next_[place] = static_cast<float>(std::log(counts[place] / sum));
-    }
+    chains_.add(listed);
   }
 }
 
@@ -68,17 +53,6 @@ int32_t Lexicon::find(const Word& word) const {
       return slots_[place];
   }
   return kNoWord;
-}
-
-float Lexicon::log_shape(const Word& word) const {
-  float sum = 0;
-  int before = 0;
-  for (int letter = 0; letter <= word.size; ++letter) {
-    const int code = letter < word.size ? word[letter] : 0;
-    sum += log_next_[static_cast<size_t>(before * kLetterCodes + code)];
-    before = code;
-  }
-  return sum;
 }
 
 }  // namespace ayar

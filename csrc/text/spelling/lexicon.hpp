@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "text/spelling/letter_chains.hpp"
 #include "text/spelling/letters.hpp"
 #include "text/text_batch.hpp"
 
@@ -31,8 +32,8 @@ class Lexicon {
       if (bare_word(word(bare_slots_[place])) == bare) body(bare_slots_[place]);
   }
 
-  // How likely a word that nobody has listed is spelled so: chains of two letters, as the listed words have them. Natural logarithm.
-  float log_shape(const Word& word) const;
+  // How likely a word that nobody has listed is spelled so. Natural logarithm.
+  float log_shape(const Word& word) const { return chains_.log_chance(word); }
 
  private:
   void index();
@@ -41,7 +42,7 @@ class Lexicon {
   std::vector<uint32_t> starts_{0};
   std::vector<float> log_frequency_;
   std::vector<int32_t> slots_, bare_slots_;  // open addressing
-  std::vector<float> log_next_;              // [kLetterCodes, kLetterCodes]; 0 is the word's border
+  LetterChains chains_;
 };
 
 }  // namespace ayar

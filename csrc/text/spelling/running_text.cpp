@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "text/code_points.hpp"
+#include "text/spelling/own_words.hpp"
 #include "text/spelling/prose_words.hpp"
 
 namespace ayar {
@@ -18,22 +19,28 @@ constexpr float kLogKnown = -13.9F;            // one of a million words
 constexpr float kLogOfOtherLanguage = -13.8F;  // a word of the other language is right where it is one of a million or commoner
 constexpr float kLogTurkishLetter = 0.5F;
 constexpr float kFirstWordMargin = 3.0F;  // the capital of a first word may be that of a name
+constexpr int kLongestName = 12;
 
 class RowCorrector {
  public:
-  explicit RowCorrector(const SpellingRules& rules) : rules_(rules), cache_(kCacheSlots) {}
+  // counts: where listed words are counted, or null. own: keys of words that stay.
+  RowCorrector(const SpellingRules& rules, WordCounts* counts, const std::unordered_set<uint64_t>& own)
+      : rules_(rules), counts_(counts), own_(own), cache_(kCacheSlots) {}
+
+  const DoubtfulWords& doubtful() const { return doubtful_; }
 
   // False where nothing changes.
   bool correct(std::string_view text, CorrectedBatch& counts, std::string& out) {
     find_prose_words(text, words_);
     const Speller* const speller = judge(text);
     ++counts.rows_of_language[speller == nullptr ? 2 : speller == rules_.english ? 0 : 1];
-    if (speller == nullptr) return false;
+    if (speller == nullptr || !(speller == rules_.english ? rules_.corrects_english : rules_.corrects_turkish)) return false;
     counts.words += static_cast<int64_t>(words_.size());
     size_t copied = 0;
     for (size_t number = 0; number < words_.size(); ++number) {
       const ProseWord& place = words_[number];
       const int32_t id = ids_[number].of[static_cast<size_t>(speller->language())];
+      if (id >= 0 && counts_ != nullptr) counts_->add(speller->language(), id);
       if (id >= 0 && speller->is_plain(id)) continue;
       const Correction* const correction = corrected(text.substr(place.begin, place.end - place.begin), place.is_first, *speller);
       if (correction == nullptr) continue;
@@ -54,7 +61,8 @@ class RowCorrector {
 
  private:
   struct Cached {
-    Word typed, meant, second;
+    Word typed;
+    Correction correction;  // of an empty word where it stays
     SpellingLanguage language;
     bool is_first, has_marks;  // of the row
   };
@@ -124,20 +132,20 @@ class RowCorrector {
     Word word;
     if (!read_word(typed, speller.language(), word, shape_) || shape_ == Shape::mixed) return nullptr;
     if ((shape_ == Shape::upper && !is_shouted_) || (shape_ == Shape::title && !may_be_capital)) return nullptr;
-    const bool is_first = shape_ == Shape::title;
+    const bool is_first = shape_ == Shape::title && word.size <= kLongestName;
     Cached& cached = cache_[hash_word(word) % kCacheSlots];
     if (!(cached.typed == word) || cached.language != speller.language() || cached.is_first != is_first || cached.has_marks != has_marks_) {
-      cached = {word, {}, {}, speller.language(), is_first, has_marks_};
-      if (!is_protected(typed, word, speller)) {
-        if (const auto found = speller.correct(word, rules_.margin + (is_first ? kFirstWordMargin : 0), !has_marks_)) {
-          cached.meant = found->word;
-          cached.second = found->second;
-        }
-      }
+      cached = {word, {}, speller.language(), is_first, has_marks_};
+      if (!is_protected(typed, word, speller))
+        cached.correction = speller.correct(word, rules_.margin + (is_first ? kFirstWordMargin : 0), !has_marks_).value_or(Correction{});
     }
-    if (cached.meant.size == 0) return nullptr;
-    correction_ = {cached.meant, cached.second};
-    return &correction_;
+    if (cached.correction.word.size == 0) return nullptr;
+    if (cached.correction.is_judged) {
+      const uint64_t key = own_word_key(word, speller.language());
+      if (own_.contains(key)) return nullptr;
+      ++doubtful_.try_emplace(key, DoubtfulWord{speller.language(), speller.lexicon().find(cached.correction.word)}).first->second.count;
+    }
+    return &cached.correction;
   }
 
   bool is_protected(std::string_view typed, const Word& word, const Speller& speller) const {
@@ -151,10 +159,12 @@ class RowCorrector {
   }
 
   const SpellingRules& rules_;
+  WordCounts* counts_;
+  const std::unordered_set<uint64_t>& own_;
+  DoubtfulWords doubtful_;
   std::vector<ProseWord> words_;
   std::vector<Ids> ids_;
   std::vector<Cached> cache_;
-  Correction correction_;
   Shape shape_ = Shape::lower;
   bool is_shouted_ = false;
   bool has_marks_ = false;  // ç, ğ, ş ...: who wrote the row has a Turkish keyboard
@@ -175,11 +185,16 @@ CorrectedBatch correct_spelling(const TextBatch& texts, const SpellingRules& rul
     CorrectedBatch counts;
     std::string bytes;
     std::vector<int64_t> ends;  // of each row in bytes
+    DoubtfulWords doubtful;
   };
   std::vector<Piece> pieces(starts.size());
-  for_each_piece(starts, [&](int64_t number, int64_t first, int64_t last) {
-    Piece& piece = pieces[static_cast<size_t>(number)];
-    RowCorrector corrector(rules);
+  WordCounts word_counts;
+  for (const Speller* const speller : {rules.english, rules.turkish})
+    if (speller != nullptr) word_counts.expect(speller->language(), speller->lexicon().size());
+  std::unordered_set<uint64_t> own;
+  const auto correct_piece = [&](Piece& piece, int64_t first, int64_t last, WordCounts* counts) {
+    piece = {};
+    RowCorrector corrector(rules, counts, own);
     std::string corrected;
     for (int64_t row = first; row < last; ++row) {
       const bool changed = corrector.correct(texts[row], piece.counts, corrected);
@@ -187,7 +202,23 @@ CorrectedBatch correct_spelling(const TextBatch& texts, const SpellingRules& rul
       piece.bytes.append(changed ? std::string_view(corrected) : texts[row]);
       piece.ends.push_back(static_cast<int64_t>(piece.bytes.size()));
     }
+    piece.doubtful = corrector.doubtful();
+  };
+  for_each_piece(starts, [&](int64_t number, int64_t first, int64_t last) {
+    correct_piece(pieces[static_cast<size_t>(number)], first, last, &word_counts);
   });
+  DoubtfulWords doubtful;
+  for (const Piece& piece : pieces)
+    for (const auto& [key, word] : piece.doubtful)
+      doubtful.try_emplace(key, DoubtfulWord{word.language, word.meant}).first->second.count += word.count;
+  own = own_words(doubtful, word_counts);
+  if (!own.empty()) {  // only now known, so the pieces that changed one are corrected again
+    for_each_piece(starts, [&](int64_t number, int64_t first, int64_t last) {
+      Piece& piece = pieces[static_cast<size_t>(number)];
+      if (std::any_of(piece.doubtful.begin(), piece.doubtful.end(), [&](const auto& entry) { return own.contains(entry.first); }))
+        correct_piece(piece, first, last, nullptr);
+    });
+  }
   CorrectedBatch whole;
   for (const Piece& piece : pieces) {
     whole.rows_touched += piece.counts.rows_touched;

@@ -15,8 +15,9 @@ namespace ayar {
 struct SpellingRules {
   const Speller* english = nullptr;  // either may be absent
   const Speller* turkish = nullptr;
-  float margin = 0;                         // see Speller::correct
-  std::unordered_set<uint64_t> protected_;  // protection_key of words that are never touched
+  bool corrects_english = true, corrects_turkish = true;  // false: known only so that its rows are not taken for the other's
+  float margin = 0;                                       // see Speller::correct
+  std::unordered_set<uint64_t> protected_;                // protection_key of words that are never touched
 };
 
 // Equal for spellings that differ in case only, or in the dots of an i.

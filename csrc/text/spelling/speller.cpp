@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
+#include "text/spelling/english_words.hpp"
 #include "text/spelling/typing_errors.hpp"
 
 namespace ayar {
@@ -12,29 +12,14 @@ namespace {
 constexpr int kShortest = 4;        // shorter words are changed only by the list of misspellings
 constexpr int kShortestForTwo = 7;  // letters, for two edits
 constexpr int kFarPrefix = 7;
-constexpr float kLogUnlisted[] = {-4.6F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
+constexpr float kLogUnlisted[] = {-5.2F, -3.0F};  // that a word of an English or a Turkish text is one that nobody listed
 constexpr float kLogRight = -0.02F;
 constexpr float kLogSuffixed = -7.0F;     // a suffixed form that is not listed itself, beside its stem
 constexpr float kLogLooseSuffix = -4.0F;  // a letter of a suffix against the harmony
-constexpr float kLogUnlistedSuffixed = -5.0F;
+constexpr float kLogUnlistedSuffixed = -6.5F;
 constexpr float kLogEnding = 6.0F;      // asked on top where only the ending differs
 constexpr float kClearlySecond = 1.4F;  // the best must be four times as likely as the next
 constexpr float kLogMarkless = 3.4F;    // a listed word without its marks is 30 times rarer than with them
-
-const std::u32string_view kEnglishEndings[] = {U"s",    U"es",   U"ed",  U"d",    U"ing", U"er",  U"ers", U"ly",  U"ness",
-                                               U"less", U"able", U"ish", U"like", U"ful", U"ful", U"ism", U"ist", U"ists"};
-const std::u32string_view kEnglishBeginnings[] = {U"un",    U"re",    U"non", U"pre", U"anti", U"over",  U"under", U"sub",
-                                                  U"inter", U"multi", U"co",  U"de",  U"mis",  U"super", U"micro", U"mini",
-                                                  U"semi",  U"post",  U"out", U"dis", U"auto", U"cyber"};
-constexpr float kLogPart = -13.8F;  // 1 in a million
-constexpr float kLogCompounded = -11.5F;
-
-bool starts_with(const Word& word, int place, std::u32string_view letters) {
-  if (word.size - place < static_cast<int>(letters.size())) return false;
-  for (size_t i = 0; i < letters.size(); ++i)
-    if (word[place + static_cast<int>(i)] != letter_code(letters[i])) return false;
-  return true;
-}
 
 // Only marks that the typed word lacks tell them apart; one that it has is no slip (tezgâh).
 bool lacks_marks(const Word& typed, const Word& meant) {
@@ -66,12 +51,6 @@ bool differs_in_ending(const Word& typed, const Word& meant) {
   return longer.size != typed.size || longer.last() != shorter.last();
 }
 
-Word part(const Word& word, int begin, int end) {
-  Word cut;
-  for (int place = begin; place < end; ++place) cut.push(word[place]);
-  return cut;
-}
-
 }  // namespace
 
 Speller::Speller(Lexicon lexicon, SpellingLanguage language, int32_t candidates)
@@ -99,23 +78,7 @@ void Speller::add_misspelling(const Word& typed, const Correction& meant) {
 }
 
 bool Speller::accepts(const Word& word) const {
-  return lexicon_.has(word) || (turkish_ ? turkish_->accepts(word) : is_english_compound(word));
-}
-
-bool Speller::is_english_compound(const Word& word) const {
-  const auto is_common = [&](const Word& piece, float least) {
-    const int32_t id = lexicon_.find(piece);
-    return piece.size >= kShortest && id != kNoWord && lexicon_.log_frequency(id) >= least;
-  };
-  for (const std::u32string_view ending : kEnglishEndings) {
-    const int stem = word.size - static_cast<int>(ending.size());
-    if (stem >= kShortest && starts_with(word, stem, ending) && is_common(word.first(stem), kLogPart)) return true;
-  }
-  for (const std::u32string_view beginning : kEnglishBeginnings)
-    if (starts_with(word, 0, beginning) && is_common(part(word, static_cast<int>(beginning.size()), word.size), kLogPart)) return true;
-  for (int cut = kShortest; cut + kShortest <= word.size; ++cut)
-    if (is_common(word.first(cut), kLogCompounded) && is_common(part(word, cut, word.size), kLogCompounded)) return true;
-  return false;
+  return lexicon_.has(word) || (turkish_ ? turkish_->accepts(word) : is_english_form(lexicon_, word));
 }
 
 float Speller::log_itself(const Word& typed, int32_t id) const {
@@ -132,7 +95,8 @@ float Speller::log_itself(const Word& typed, int32_t id) const {
     }
     return kLogUnlisted[static_cast<size_t>(language_)] + best;
   }
-  const float unlisted = kLogUnlisted[static_cast<size_t>(language_)] + lexicon_.log_shape(typed);
+  float unlisted = kLogUnlisted[static_cast<size_t>(language_)] + lexicon_.log_shape(typed);
+  if (id == kNoWord) unlisted = std::max(unlisted, log_english_inflection(lexicon_, typed));
   return id == kNoWord ? unlisted : std::max(unlisted, lexicon_.log_frequency(id) + kLogRight);
 }
 
@@ -205,7 +169,7 @@ std::optional<Correction> Speller::correct(const Word& typed, float margin, bool
     lexicon_.for_each_with_bare(bare_word(typed), [&](int32_t other) {
       if (lexicon_.log_frequency(other) > best.score) best = {lexicon_.word(other), lexicon_.log_frequency(other)};
     });
-    return best.word.size > 0 ? std::optional(Correction{best.word, {}}) : std::nullopt;
+    return best.word.size > 0 ? std::optional(Correction{best.word, {}, false}) : std::nullopt;
   }
   if (typed.size < kShortest || (id == kNoWord && accepts(typed))) return std::nullopt;
   thread_local std::vector<Suggestion> found;
@@ -217,10 +181,10 @@ std::optional<Correction> Speller::correct(const Word& typed, float margin, bool
   if (best == nullptr) return std::nullopt;
   for (const Suggestion& suggestion : found)
     if (!(suggestion.word == best->word) && best->score < suggestion.score + kClearlySecond) return std::nullopt;
-  if (removes_circumflex(typed, best->word)) return std::nullopt;
+  if (getenv("NOVAR") ? 0 : turkish_ ? removes_circumflex(typed, best->word) : are_english_variants(typed, best->word)) return std::nullopt;
   if (differs_in_ending(typed, best->word)) margin += kLogEnding;
   if (best->score < log_itself(typed, id) + margin) return std::nullopt;
-  return Correction{best->word, {}};
+  return Correction{best->word, {}, !(turkish_ && typed.size == best->word.size && lacks_marks(typed, best->word))};
 }
 
 }  // namespace ayar

@@ -22,6 +22,8 @@ struct Suggestion {
 struct Correction {
   Word word;
   Word second;  // of a misspelling that joins two words; else empty
+  // Nobody listed it as a misspelling, and more than marks are wrong: it may be a word of the rows' own.
+  bool is_judged = false;
 };
 
 class Speller {
@@ -52,7 +54,6 @@ class Speller {
 
  private:
   float log_itself(const Word& typed, int32_t id) const;
-  bool is_english_compound(const Word& word) const;
   void collect_likely(const Word& typed, std::vector<Suggestion>& found) const;
   void collect_daring(const Word& typed, std::vector<Suggestion>& found) const;
 

@@ -17,7 +17,8 @@ enum State : uint8_t {
   kOwned,         // of the first or second person
   kOwnedByThird,  // -(s)I: its cases begin with n
   kCased,         // accusative, dative, ablative, with
-  kPlaced,        // locative, genitive: may take -ki
+  kPlaced,        // locative: may take -ki
+  kGenitive,      // may take -ki, and no -lAr: nobody says arabanınlar
   kKi,            // -ki: its cases begin with n
   kVerb,
   kVoice,  // one voice taken
@@ -50,12 +51,18 @@ constexpr Rule kRules[] = {
     {kOwned, kCased, U"I A DAn lA CA"},
     {kOwnedByThird, kCased, U"nI nA ndAn ylA ncA"},
     {kKi, kCased, U"nI nA ndAn ylA"},
-    {kNoun, kPlaced, U"DA (n)In"},
-    {kPlural, kPlaced, U"DA In"},
-    {kOwned, kPlaced, U"DA In"},
-    {kOwnedByThird, kPlaced, U"ndA nIn"},
-    {kKi, kPlaced, U"ndA nIn"},
+    {kNoun, kPlaced, U"DA"},
+    {kPlural, kPlaced, U"DA"},
+    {kOwned, kPlaced, U"DA"},
+    {kOwnedByThird, kPlaced, U"ndA"},
+    {kKi, kPlaced, U"ndA"},
+    {kNoun, kGenitive, U"(n)In"},
+    {kPlural, kGenitive, U"In"},
+    {kOwned, kGenitive, U"In"},
+    {kOwnedByThird, kGenitive, U"nIn"},
+    {kKi, kGenitive, U"nIn"},
     {kPlaced, kKi, U"ki"},
+    {kGenitive, kKi, U"ki"},
     // The verb "to be" behind anything.
     {kNoun, kFinite, U"(y)mIş"},
     {kNoun, kEnd, U"DIr DIrlAr (y)Im sIn (y)Iz sInIz (y)ken"},
@@ -70,6 +77,8 @@ constexpr Rule kRules[] = {
     {kCased, kPast, U"(y)DI (y)sA"},
     {kPlaced, kEnd, U"DIr DIrlAr (y)Im sIn (y)Iz sInIz lAr (y)ken"},
     {kPlaced, kPast, U"(y)DI (y)sA"},
+    {kGenitive, kEnd, U"DIr sIn (y)ken"},
+    {kGenitive, kPast, U"(y)DI (y)sA"},
     {kKi, kEnd, U"DIr"},
     // Verbs made of nouns: eş-leş-tir-, kayd-ol-.
     {kNoun, kVerb, U"lA lAş lAn et ed ol"},
@@ -104,7 +113,7 @@ constexpr Rule kRules[] = {
     {kAble, kEnd, U"Ip ArAk mAk"},
 };
 
-constexpr bool kMayEnd[kStates] = {true, true, true, true, true, true, true, false, false, true, true, true, true, true, true};
+constexpr bool kMayEnd[kStates] = {true, true, true, true, true, true, true, true, false, false, true, true, true, true, true, true};
 
 // One letter of a suffix. Parentheses become a flag.
 struct Symbol {

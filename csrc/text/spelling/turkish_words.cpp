@@ -15,6 +15,8 @@ constexpr uint8_t code(char32_t letter) {
 }
 constexpr uint8_t kHighVowels[] = {code(U'ı'), code('i'), code('u'), code(U'ü')};
 constexpr int kShortestStem = 3, kShortestFixed = 4;
+constexpr float kLogAbsent = -1e9F;
+constexpr float kLogClearly = 1.4F;          // four times as often
 constexpr float kLogRareShortStem = -11.5F;  // three letters seen less than once in 100,000 words are mostly abbreviations
 
 // Nouns and verbs of two letters; other listed words so short are particles, syllables and abbreviations.
@@ -64,6 +66,19 @@ bool ends_with(const Word& word, std::u32string_view ending) {
   return true;
 }
 
+// The last letter as it is before a vowel: kitap, kitab-; renk, reng-; çocuk, çocuğ-.
+uint8_t softened(const Word& noun) {
+  const bool follows_n = noun.size > 1 && noun[noun.size - 2] == code('n');
+  switch (kLetters[noun.last()]) {
+    case 'p': return code('b');
+    case U'ç': return code('c');
+    case 't': return code('d');
+    case 'k': return follows_n ? code('g') : code(U'ğ');
+    case 'g': return code(U'ğ');
+    default: return noun.last();
+  }
+}
+
 int changed_letters(const Word& typed, const Word& right) {
   int count = 0;
   for (int place = 0; place < typed.size; ++place) count += typed[place] != right[place];
@@ -98,28 +113,30 @@ void TurkishWords::add_noun(int32_t id, std::vector<Stem>& stems) const {
   if (syllables == 0 || noun.size + 2 > kMaxLetters) return;
   if (noun.size < kShortestStem ? !is_short_stem(noun) : noun.size == kShortestStem && lexicon_.log_frequency(id) < kLogRareShortStem)
     return;
+  if ((syllables > 1 && is_soft_form(noun)) || is_genitive_only(noun)) return;
   const bool front = is_front_exception(noun);
+  const size_t own = stems.size();
   stems.push_back({noun, id, StemKind::noun, Next::any, front});
-  Word shape = noun;
-  const uint8_t last = noun.last();
-  const bool follows_n = noun.size > 1 && noun[noun.size - 2] == code('n');
-  shape[noun.size - 1] = last == code('p')    ? code('b')
-                         : last == code(U'ç') ? code('c')
-                         : last == code('t')  ? code('d')
-                         : last == code('k')  ? (follows_n ? code('g') : code(U'ğ'))
-                         : last == code('g')  ? code(U'ğ')
-                                              : last;
-  if (shape.last() != last && (syllables > 1 || has_with_high_vowel(shape)))
+  const float log_unchanged = log_with_high_vowel(noun);
+  // Where people write kitabı and not kitapı, a vowel never follows kitap-.
+  const auto add_before_vowel = [&](const Word& shape) {
     stems.push_back({shape, id, StemKind::noun, Next::vowel, front});
+    if (log_with_high_vowel(shape) > log_unchanged + kLogClearly) stems[own].next = Next::consonant;
+  };
+  const uint8_t last = noun.last();
+  const uint8_t soft = softened(noun);
+  Word shape = noun;
+  shape[noun.size - 1] = soft;
+  if (soft != last && (syllables > 1 || log_with_high_vowel(shape) > kLogAbsent)) add_before_vowel(shape);
   if (noun.size >= kShortestFixed && syllables == 2 && is_high(noun[noun.size - 2]) && !is_vowel(last) && !is_vowel(noun[noun.size - 3])) {
     shape = noun.first(noun.size - 2);
     shape.push(last);
-    if (has_with_high_vowel(shape)) stems.push_back({shape, id, StemKind::noun, Next::vowel, front});
+    if (log_with_high_vowel(shape) > kLogAbsent) add_before_vowel(shape);
   }
   if (!is_vowel(last) && syllables <= 2) {
     shape = noun;
     shape.push(last);
-    if (has_with_high_vowel(shape)) stems.push_back({shape, id, StemKind::noun, Next::vowel, front});
+    if (log_with_high_vowel(shape) > kLogAbsent) stems.push_back({shape, id, StemKind::noun, Next::vowel, front});
   }
 }
 
@@ -175,13 +192,41 @@ bool TurkishWords::is_front_exception(const Word& noun) const {
   return id != kNoWord && (other == kNoWord || lexicon_.log_frequency(id) > lexicon_.log_frequency(other));
 }
 
-bool TurkishWords::has_with_high_vowel(Word shape) const {
+// Of the commonest of kitabı, kitabi, kitabu, kitabü.
+float TurkishWords::log_with_high_vowel(Word shape) const {
   shape.push(0);
+  float most = kLogAbsent;
   for (const uint8_t vowel : kHighVowels) {
     shape[shape.size - 1] = vowel;
-    if (lexicon_.has(shape)) return true;
+    if (const int32_t id = lexicon_.find(shape); id != kNoWord) most = std::max(most, lexicon_.log_frequency(id));
   }
-  return false;
+  return most;
+}
+
+// kitab, where kitap is commoner: not a stem of its own.
+bool TurkishWords::is_soft_form(const Word& noun) const {
+  Word hard = noun;
+  const uint8_t last = noun.last();
+  hard[noun.size - 1] = last == code('b') ? code('p') : last == code('c') ? code(U'ç') : last == code('d') ? code('t') : last;
+  if (last == code(U'ğ') || (last == code('g') && noun.size > 1 && noun[noun.size - 2] == code('n'))) hard[noun.size - 1] = code('k');
+  if (hard.last() == last) return false;
+  const int32_t id = lexicon_.find(hard), own = lexicon_.find(noun);
+  return id != kNoWord && lexicon_.log_frequency(id) > lexicon_.log_frequency(own) + kLogClearly;
+}
+
+// arabanın: a form of a commoner word that nobody uses as a noun itself, as kadın is used (kadınlar).
+bool TurkishWords::is_genitive_only(const Word& noun) const {
+  const int size = noun.size;
+  if (size < 5 || size + 3 > kMaxLetters || noun.last() != code('n') || !is_high(noun[size - 2])) return false;
+  const Word base = noun.first(noun[size - 3] == code('n') && is_vowel(noun[size - 4]) ? size - 3 : size - 2);
+  const int32_t id = lexicon_.find(base);
+  if (id == kNoWord || lexicon_.log_frequency(id) < lexicon_.log_frequency(lexicon_.find(noun))) return false;
+  for (const std::u32string_view ending : {U"lar", U"ler", U"da", U"de", U"dan", U"den"}) {
+    Word form = noun;
+    for (const char32_t letter : ending) form.push(code(letter));
+    if (lexicon_.has(form)) return false;
+  }
+  return true;
 }
 
 template <class Body>
@@ -196,6 +241,7 @@ void TurkishWords::for_each_stem(const Word& bare_start, const Body& body) const
 bool TurkishWords::may_follow(const Stem& stem, const Word& typed) {
   const int place = stem.shape.size;
   if (stem.next == Next::any) return true;
+  if (stem.next == Next::consonant) return place >= typed.size || !is_vowel(typed[place]);
   if (place >= typed.size || !is_vowel(typed[place])) return false;
   return stem.next == Next::vowel || (place + 3 < typed.size && is_high(typed[place]) && typed[place + 1] == code('y') &&
                                       typed[place + 2] == code('o') && typed[place + 3] == code('r'));

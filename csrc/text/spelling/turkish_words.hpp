@@ -33,7 +33,7 @@ class TurkishWords {
 
  private:
   // What must follow a stem as it stands before a suffix.
-  enum class Next : uint8_t { any, vowel, narrowed };  // narrowed: anla- → anl-ıyor
+  enum class Next : uint8_t { any, vowel, consonant, narrowed };  // narrowed: anla- → anl-ıyor
 
   struct Stem {
     Word shape;  // as it stands before the suffix: kitab-, ağz-, gid-
@@ -47,7 +47,9 @@ class TurkishWords {
   void add_verb(const Word& verb, int32_t id, std::vector<Stem>& stems) const;
   void add_verbs_by_forms(std::vector<Stem>& stems) const;
   bool is_front_exception(const Word& noun) const;
-  bool has_with_high_vowel(Word shape) const;
+  float log_with_high_vowel(Word shape) const;
+  bool is_soft_form(const Word& noun) const;
+  bool is_genitive_only(const Word& noun) const;
   template <class Body>
   void for_each_stem(const Word& bare_start, const Body& body) const;
   static bool may_follow(const Stem& stem, const Word& typed);

@@ -27,6 +27,8 @@ def base_model(recipe: Recipe, progress: Progress) -> BaseModel:
     checked_files(config)
     tokenizer = Tokenizer.from_file(folder / "tokenizer.json")
     _check_fit(config, tokenizer)
+    if not tokenizer.is_native:
+        progress(Note(f"This model's tokenizer is run by {tokenizer.engine}: slower, and the same ids."))
     return BaseModel(folder, config, tokenizer)
 
 

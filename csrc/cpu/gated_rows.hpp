@@ -9,40 +9,49 @@
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
-AYAR_INLINE Floats sigmoid(Floats x) {
-  return 1.0F / (1.0F + exp(-x));
+constexpr int kStep = 2 * kLanes;
+
+template <class Gate, class T>
+AYAR_INLINE void forward_step(const T* gate, const T* up, T* y) {
+  Floats g[2], u[2];
+  load_two(gate, g);
+  load_two(up, u);
+  for (int i = 0; i < 2; ++i) u[i] = g[i] * sigmoid<T>(Gate::inner(g[i])) * u[i];
+  store_two(y, u);
 }
 
 template <class Gate, class T>
-AYAR_INLINE void forward_lanes(const T* gate, const T* up, T* y) {
-  const Floats g = load_vector(gate);
-  store_vector(y, g * sigmoid(Gate::inner(g)) * load_vector(up));
+AYAR_INLINE void backward_step(const T* dy, const T* gate, const T* up, T* dgate, T* dup) {
+  Floats d[2], g[2], u[2];
+  load_two(dy, d);
+  load_two(gate, g);
+  load_two(up, u);
+  for (int i = 0; i < 2; ++i) {
+    const Floats s = sigmoid<T>(Gate::inner(g[i])), dact = d[i] * s;
+    u[i] = dact * u[i] * (1.0F + g[i] * (1.0F - s) * Gate::slope(g[i]));
+    d[i] = dact * g[i];
+  }
+  store_two(dgate, u);
+  store_two(dup, d);
 }
 
-template <class Gate, class T>
-AYAR_INLINE void backward_lanes(const T* dy, const T* gate, const T* up, T* dgate, T* dup) {
-  const Floats d = load_vector(dy), g = load_vector(gate), s = sigmoid(Gate::inner(g));
-  store_vector(dgate, d * load_vector(up) * s * (1.0F + g * (1.0F - s) * Gate::slope(g)));
-  store_vector(dup, d * g * s);
-}
-
-// The last lanes of a row go through the same instructions on a copy, so that a value does not depend on its column.
+// The last elements of a row go through the same instructions on a copy, so that a value does not depend on its column.
 template <class T>
-struct Lanes {
+struct LastStep {
   AYAR_INLINE void take(const T* from, int64_t count) { __builtin_memcpy(value, from, sizeof(T) * count); }
   AYAR_INLINE void give(T* to, int64_t count) const { __builtin_memcpy(to, value, sizeof(T) * count); }
-  T value[kLanes] = {};
+  T value[kStep] = {};
 };
 
 template <class Gate, class T>
 void forward_row(const T* gate, const T* up, int64_t cols, T* y) {
   int64_t c = 0;
-  for (; c + kLanes <= cols; c += kLanes) forward_lanes<Gate>(gate + c, up + c, y + c);
+  for (; c + kStep <= cols; c += kStep) forward_step<Gate>(gate + c, up + c, y + c);
   if (const int64_t left = cols - c; left > 0) {
-    Lanes<T> g, u, out;
+    LastStep<T> g, u, out;
     g.take(gate + c, left);
     u.take(up + c, left);
-    forward_lanes<Gate>(g.value, u.value, out.value);
+    forward_step<Gate>(g.value, u.value, out.value);
     out.give(y + c, left);
   }
 }
@@ -50,13 +59,13 @@ void forward_row(const T* gate, const T* up, int64_t cols, T* y) {
 template <class Gate, class T>
 void backward_row(const T* dy, const T* gate, const T* up, int64_t cols, T* dgate, T* dup) {
   int64_t c = 0;
-  for (; c + kLanes <= cols; c += kLanes) backward_lanes<Gate>(dy + c, gate + c, up + c, dgate + c, dup + c);
+  for (; c + kStep <= cols; c += kStep) backward_step<Gate>(dy + c, gate + c, up + c, dgate + c, dup + c);
   if (const int64_t left = cols - c; left > 0) {
-    Lanes<T> d, g, u, dg, du;
+    LastStep<T> d, g, u, dg, du;
     d.take(dy + c, left);
     g.take(gate + c, left);
     u.take(up + c, left);
-    backward_lanes<Gate>(d.value, g.value, u.value, dg.value, du.value);
+    backward_step<Gate>(d.value, g.value, u.value, dg.value, du.value);
     dg.give(dgate + c, left);
     du.give(dup + c, left);
   }

@@ -2,6 +2,10 @@
 // Lives in the namespace of the instruction set and is always inlined: no symbol of it can reach another set's object.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "core/view.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
@@ -34,15 +38,42 @@ AYAR_INLINE Floats load_vector(const bfloat16* p) {
 AYAR_INLINE void store_vector(float* p, Floats value) {
   __builtin_memcpy(p, &value, sizeof value);
 }
-// The rounding of the scalar store: to nearest, ties to even; a NaN stays a NaN.
-AYAR_INLINE Halves to_bfloat16(Floats value) {
+// The rounding of the scalar store, in the upper half of each word: to nearest, ties to even; a NaN stays a NaN.
+AYAR_INLINE Words rounded_to_bfloat16(Floats value) {
   const Words bits = (Words)value;
-  const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  return __builtin_convertvector(value == value ? rounded : (bits >> 16) | 0x40, Halves);
+  return value == value ? bits + 0x7FFF + ((bits >> 16) & 1) : bits | 0x400000;
 }
 AYAR_INLINE void store_vector(bfloat16* p, Floats value) {
-  const Halves bits = to_bfloat16(value);
+#if defined(__AVX512BF16__)
+  const auto bits = _mm512_cvtneps_pbh((__m512)value);  // numbers below the normal ones become 0
+#else
+  const Halves bits = __builtin_convertvector(rounded_to_bfloat16(value) >> 16, Halves);
+#endif
   __builtin_memcpy(p, &bits, sizeof bits);
+}
+
+// 2 · kLanes neighbours in two registers, in the order that costs least: for what is done to each by itself.
+AYAR_INLINE void load_two(const float* p, Floats (&value)[2]) {
+  __builtin_memcpy(&value, p, sizeof value);
+}
+AYAR_INLINE void load_two(const bfloat16* p, Floats (&value)[2]) {
+  Words pairs;
+  __builtin_memcpy(&pairs, p, sizeof pairs);
+  value[0] = (Floats)(pairs << 16);
+  value[1] = (Floats)(pairs & 0xFFFF0000);
+}
+AYAR_INLINE void store_two(float* p, const Floats (&value)[2]) {
+  __builtin_memcpy(p, &value, sizeof value);
+}
+AYAR_INLINE void store_two(bfloat16* p, const Floats (&value)[2]) {
+#if defined(__AVX512BF16__)
+  const auto halves = (__m512i)_mm512_cvtne2ps_pbh((__m512)value[1], (__m512)value[0]);  // one after the other
+  const __m512i order = (__m512i)(Words{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001 + 0x100000);
+  const __m512i pairs = _mm512_permutexvar_epi16(order, halves);
+#else
+  const Words pairs = rounded_to_bfloat16(value[0]) >> 16 | (rounded_to_bfloat16(value[1]) & 0xFFFF0000);
+#endif
+  __builtin_memcpy(p, &pairs, sizeof pairs);
 }
 
 AYAR_INLINE Floats max(Floats a, Floats b) {
@@ -122,11 +153,25 @@ AYAR_INLINE Floats exp_of_remainder(Floats r) {
   return q * (r * r) + r + 1.0F;
 }
 
-// 2^t for t < 128, and 0 below the normal numbers (t < −126): all that a softmax needs. NaN stays NaN.
-AYAR_INLINE Floats exp2_of_softmax(Floats t) {
+// 2^f for |f| ≤ ½, as exact as a result that is stored as Stored needs: relative error 3e-6 for bf16, which itself rounds by 2e-3.
+template <class Stored>
+AYAR_INLINE Floats exp2_of_fraction(Floats f) {
+  if constexpr (sizeof(Stored) == sizeof(float)) return exp_of_remainder(f * kLn2);
+  const Floats q = (f * 0x1.3997dcp-7F + 0x1.ca1446p-5F) * f + 0x1.ec06dap-3F;
+  return (q * f + 0x1.62e0dcp-1F) * f + 0x1.ffffe8p-1F;
+}
+
+// 2^t for −126 ≤ t < 128. NaN stays NaN.
+template <class Stored>
+AYAR_INLINE Floats exp2_of_normal(Floats t) {
   const Floats shifted = t + kRound;
-  const Floats p = exp_of_remainder((t - (shifted - kRound)) * kLn2);
-  return t < -126.0F ? Floats{} : (Floats)((Words)p + ((Words)shifted << 23));
+  return (Floats)((Words)exp2_of_fraction<Stored>(t - (shifted - kRound)) + ((Words)shifted << 23));
+}
+
+// 2^t for t < 128, and 0 below the normal numbers (t < −126): all that a softmax needs. NaN stays NaN.
+template <class Stored = float>
+AYAR_INLINE Floats exp2_of_softmax(Floats t) {
+  return t < -126.0F ? Floats{} : exp2_of_normal<Stored>(t);
 }
 
 // e^x over the whole range of fp32 (0, denormals and infinity included), 2 ulp.
@@ -139,6 +184,29 @@ AYAR_INLINE Floats exp(Floats x) {
   const Words whole = (Words)shifted - 0x4B400000U;  // n as an integer; half of it fits an exponent where n may not
   const Words half = (Words)((__attribute__((vector_size(4 * kLanes))) int32_t)whole >> 1);
   return p * (Floats)((half + 127) << 23) * (Floats)((whole - half + 127) << 23);
+}
+
+// 1 / x for normal x up to 2^126, where the processor has an estimate: 3 ulp.
+AYAR_INLINE Floats reciprocal(Floats x) {
+#if defined(__AVX512F__)
+  const Floats estimate = (Floats)_mm512_rcp14_ps((__m512)x);
+  return estimate * (2.0F - x * estimate);
+#elif defined(__AVX2__)
+  const Floats estimate = (Floats)_mm256_rcp_ps((__m256)x);
+  return estimate * (2.0F - x * estimate);
+#else
+  return 1.0F / x;
+#endif
+}
+
+// 1 / (1 + e^−x), as exact as a result that is stored as Stored needs; for bf16 not below 2^−126.
+template <class Stored>
+AYAR_INLINE Floats sigmoid(Floats x) {
+  if constexpr (sizeof(Stored) == sizeof(float)) return 1.0F / (1.0F + exp(-x));
+  Floats t = x * -kLog2E;
+  t = t > 126.0F ? broadcast(126.0F) : t;
+  t = t < -126.0F ? broadcast(-126.0F) : t;
+  return reciprocal(1.0F + exp2_of_normal<Stored>(t));
 }
 
 }  // namespace ayar::cpu::AYAR_ISA

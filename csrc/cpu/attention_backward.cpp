@@ -4,11 +4,11 @@
 #include "core/thread_pool.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/attention_blocks.hpp"
+#include "cpu/attention_columns.hpp"
 #include "cpu/attention_schedule.hpp"
 #include "cpu/attention_softcap.hpp"
 
-// A task takes one work of the schedule and one kv head. Products have keys as rows and queries as columns: a tile of queries takes tokens
-// of many branches side by side, and a mask by columns tells which of them see a key.
+// A task takes one work of the schedule and one kv head.
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
@@ -16,23 +16,20 @@ namespace {
 constexpr int64_t kMostBlocks = 8;
 constexpr int kSpins = 2000;  // then let others run: the thread that is waited for may have lost its core
 
-AYAR_INLINE float dot(const float* a, const float* b, int64_t count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += a[i] * b[i];
-  return sum;
-}
-AYAR_INLINE float dot(const bfloat16* a, const bfloat16* b, int64_t count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += load(a + i) * load(b + i);
-  return sum;
-}
-
-AYAR_INLINE Floats lane_numbers() {
-  Floats number{};
-  for (int i = 0; i < kLanes; ++i) number[i] = static_cast<float>(i);
-  return number;
+template <class T>
+AYAR_INLINE float dot(const T* a, const T* b, int64_t count) {
+  Floats sum[2] = {};
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    Floats x[2], y[2];
+    load_two(a + i, x);
+    load_two(b + i, y);
+    sum[0] += x[0] * y[0];
+    sum[1] += x[1] * y[1];
+  }
+  float total = sum_lanes(sum[0] + sum[1])[0];
+  for (; i < count; ++i) total += load(a + i) * load(b + i);
+  return total;
 }
 
 template <class T>
@@ -56,14 +53,14 @@ class Backward {
     const ScheduleCounts counts = count_schedule(tree_, stretch_);
     const int64_t schedule_bytes = round_up(counts.bytes(), 64);
     const int64_t flag_bytes = round_up(counts.works * shape.num_kv_heads * static_cast<int64_t>(sizeof(uint32_t)), 64);
-    const int64_t position_bytes = shape.window > 0 ? round_up((shape.tokens + kBlock) * static_cast<int64_t>(sizeof(float)), 64) : 0;
+    const int64_t position_bytes = shape.window > 0 ? positions_size(shape.tokens) : 0;
     auto* memory = scratch<char>(Scratch::schedule, schedule_bytes + flag_bytes + position_bytes);
     schedule_ = make_schedule(tree_, stretch_, counts, memory);
     is_done_ = reinterpret_cast<uint32_t*>(memory + schedule_bytes);
     __builtin_memset(is_done_, 0, flag_bytes);
     if (shape.window > 0) {
       positions_ = reinterpret_cast<float*>(memory + schedule_bytes + flag_bytes);
-      list_positions();
+      list_positions(tree_, shape.tokens, positions_);
     }
     if (schedule_.has_partial_sums) partial_ = scratch<float>(Scratch::partial_gradients, shape.tokens * shape.token_stride);
   }
@@ -74,20 +71,14 @@ class Backward {
       const int64_t kv_head = task % shape_.num_kv_heads;
       wait_for(work.before_keys, kv_head);  // tasks are taken in order: what is waited for has been taken
       wait_for(work.before_queries, kv_head);
-      process(schedule_.keys[work.keys], work.keys, schedule_.queries[work.queries], work.queries, kv_head);
+      const Stretch &keys = schedule_.keys[work.keys], &queries = schedule_.queries[work.queries];
+      shape_.softcap > 0 ? process<true>(keys, work.keys, queries, work.queries, kv_head)
+                         : process<false>(keys, work.keys, queries, work.queries, kv_head);
       __atomic_store_n(&is_done_[task], 1, __ATOMIC_RELEASE);
     });
   }
 
  private:
-  void list_positions() {
-    for (int64_t s = 0; s < tree_.num_segments; ++s) {
-      const Segment& segment = tree_.segments[s];
-      for (int64_t t = segment.begin; t < segment.end; ++t) positions_[t] = static_cast<float>(segment.position + t - segment.begin);
-    }
-    for (int64_t t = shape_.tokens; t < shape_.tokens + kBlock; ++t) positions_[t] = 0;
-  }
-
   void wait_for(int64_t work, int64_t kv_head) const {
     if (work < 0) return;
     const uint32_t* flag = &is_done_[work * shape_.num_kv_heads + kv_head];
@@ -132,6 +123,7 @@ class Backward {
     return memory;
   }
 
+  template <bool kIsCapped>
   void process(const Stretch& keys, int64_t keys_at, const Stretch& queries, int64_t queries_at, int64_t kv_head) const {
     const Memory memory = take_memory();
     const bool is_first = queries_at == keys.first, is_last = queries_at == keys.last;
@@ -151,7 +143,7 @@ class Backward {
         const QueryTile& tile = schedule_.tiles[i];
         if (tile.end <= keys.token || tile.token >= keys.reach) continue;
         load_queries(tile, head, memory);
-        for (int64_t j = keys.begin; j < keys.end; ++j) meet(memory, tile, tree_.blocks[j], j - keys.begin);
+        for (int64_t j = keys.begin; j < keys.end; ++j) meet<kIsCapped>(memory, tile, tree_.blocks[j], j - keys.begin);
         turn_words(memory.dquery_turned, dim_, filled_rows(tile.end - tile.token), kBlock, memory.dquery, dim_);
         finish_rows(tile.first != keys_at, tile.last == keys_at, tile.token, tile.end, head * shape_.head_dim, memory.dquery, shape_.scale);
       }
@@ -166,7 +158,7 @@ class Backward {
 
   void start_rows(bool first, const KeyBlock& b, int64_t at, float* sum) const {
     if (first) {
-      __builtin_memset(sum, 0, sizeof(float) * filled_rows(b.rows) * dim_);
+      clear_registers(sum, filled_rows(b.rows) * dim_);
     } else {
       copy_block(partial_ + b.token * shape_.token_stride + at, shape_.token_stride, b.rows, shape_.head_dim, sum, dim_);
     }
@@ -216,60 +208,48 @@ class Backward {
       memory.logsumexp[r] = is_row ? logsumexp_[(tile.token + r) * shape_.num_heads + head] * kLog2E : __builtin_inff();  // p = 0
       memory.delta[r] = is_row ? dot(dy + r * y_stride, y + r * y_stride, shape_.head_dim) : 0.0F;
     }
-    __builtin_memset(memory.dquery_turned, 0, sizeof(float) * kBlock * dim_);
-  }
-
-  // Which columns of a tile of queries see the keys of a block: those from a key's own on, and before `end`.
-  struct Columns {
-    int64_t own;       // column of the block's first key; below 0: all columns are later
-    int64_t end;       // past the last one that may see the block
-    int64_t keys;      // rows of the block
-    bool is_masked;    // some row is not seen by all columns of its registers
-    int64_t farthest;  // where there is a window: the lowest position of a query that is too far from the first key
-    const float* positions;
-  };
-
-  Columns columns_of(const QueryTile& tile, const KeyBlock& keys) const {
-    const int64_t rows = tile.end - tile.token;
-    const int64_t end = keys.reach - tile.token < rows ? keys.reach - tile.token : rows;
-    const bool has_window = shape_.window > 0;
-    return {keys.token - tile.token,
-            end,
-            keys.rows,
-            end < rows || has_window,
-            keys.position + shape_.window,
-            has_window ? positions_ + tile.token : nullptr};
+    clear_registers(memory.dquery_turned, kBlock * dim_);
   }
 
   // One tile of queries meets one block of keys: adds to dvalue, dkey and dquery.
+  template <bool kIsCapped>
   void meet(const Memory& memory, const QueryTile& tile, const KeyBlock& keys, int64_t stretch_block) const {
-    const Columns columns = columns_of(tile, keys);
-    if (columns.end <= 0 || columns.own >= columns.end) return;
+    const Columns columns = columns_of(tile.token, tile.end, keys, shape_.window, positions_);
+    if (columns.is_empty()) return;
     const int64_t at = stretch_block * kBlock * dim_;
-    const int64_t begin = columns.own > 0 ? columns.own / kLanes : 0, end = (columns.end + kLanes - 1) / kLanes;  // registers
+    const int64_t begin = columns.first(0), end = columns.last();
     for (int64_t r = 0; r < keys.rows; r += kTileRows) {
-      const int64_t from = columns.own + r > 0 ? (columns.own + r) / kLanes : 0;  // earlier queries do not see these keys
-      const int64_t unseen = (from < end ? from : end) - begin;
+      const int64_t from = columns.first(r) < end ? columns.first(r) : end;  // earlier queries do not see these keys
       for (int m = 0; m < kTileRows; m += kDepth) {
-        __builtin_memset(memory.ds + (r + m) * kBlock + begin * kLanes * kDepth, 0, sizeof(Element) * unseen * kLanes * kDepth);
+        clear_registers(memory.ds + (r + m) * kBlock + begin * kLanes * kDepth, (from - begin) * kLanes * kDepth);
       }
-      if (from >= end) continue;
+      if (from == end) continue;
       alignas(64) Element p[kTileRows][kBlock];
       alignas(64) Element ds_rows[kDepth == 1 ? 1 : kTileRows][kBlock];
       const Element* ds = kDepth == 1 ? memory.ds + r * kBlock : &ds_rows[0][0];
       each_column_tile(from, end, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
-        Floats tile_p[kTileRows][kVectors] = {}, tile_ds[kTileRows][kVectors] = {};
-        alignas(64) float slope[kTileRows][kBlock];  // of the soft cap
+        Floats tile_p[kTileRows][kVectors] = {}, tile_ds[kTileRows][kVectors];
+        alignas(64) Floats slope[kIsCapped ? kTileRows : 1][kVectors];
         multiply_tile<Product>(memory.key + at + r * dim_, dim_, memory.query_turned + v * kLanes * kDepth, kBlock, steps_, tile_p);
-        probabilities(memory, columns, v, r, tile_p, slope);
-        multiply_tile<Product>(memory.value + at + r * dim_, dim_, memory.dy_turned + v * kLanes * kDepth, kBlock, steps_, tile_ds);
+        if constexpr (kIsCapped) cap(tile_p, slope);
+        hide_unseen(columns, v, r, tile_p);
+        take_exponentials(memory, v, tile_p);
+#pragma GCC unroll 8
         for (int i = 0; i < kVectors; ++i) {
           const Floats delta = load_vector(memory.delta + (v + i) * kLanes);
+#pragma GCC unroll 8
+          for (int m = 0; m < kTileRows; ++m) tile_ds[m][i] = -delta;
+        }
+        multiply_tile<Product>(memory.value + at + r * dim_, dim_, memory.dy_turned + v * kLanes * kDepth, kBlock, steps_, tile_ds);
+#pragma GCC unroll 8
+        for (int i = 0; i < kVectors; ++i) {
+#pragma GCC unroll 8
           for (int m = 0; m < kTileRows; ++m) {
-            tile_ds[m][i] = tile_p[m][i] * (tile_ds[m][i] - delta);
-            if (shape_.softcap > 0) tile_ds[m][i] *= load_vector(&slope[m][(v + i) * kLanes]);
+            tile_ds[m][i] *= tile_p[m][i];
+            if constexpr (kIsCapped) tile_ds[m][i] *= slope[m][i];
             Product::round_row(tile_p[m][i], &p[m][(v + i) * kLanes]);
           }
+#pragma GCC unroll 8
           for (int m = 0; m < kTileRows; m += kDepth) {
             Element* to = memory.ds + (r + m) * kBlock + (v + i) * kLanes * kDepth;
             if constexpr (kDepth == 1) {
@@ -286,45 +266,29 @@ class Backward {
       add_product<Product>(&p[0][first], kBlock, memory.dy + first * dim_, dim_, steps, dim_ / kLanes, memory.dvalue + to, dim_);
       add_product<Product>(ds + first, kBlock, memory.query + first * dim_, dim_, steps, dim_ / kLanes, memory.dkey + to, dim_);
     }
-    const int64_t key_steps = (keys.rows + kDepth - 1) / kDepth;
-    for (int64_t d = 0; d < shape_.head_dim; d += kTileRows) {
-      add_product<Product>(memory.key_turned + at + d * kBlock, kBlock, memory.ds + begin * kLanes * kDepth, kBlock, key_steps, end - begin,
-                           memory.dquery_turned + d * kBlock + begin * kLanes, kBlock);
+    add_seen_product<Product>(columns, memory.key_turned + at, memory.ds, shape_.head_dim, memory.dquery_turned);
+  }
+
+  // Scores become tanh(score / softcap); slope: of the cap there.
+  template <int kVectors>
+  AYAR_INLINE void cap(Floats (&tile)[kTileRows][kVectors], Floats (&slope)[kTileRows][kVectors]) const {
+    for (int m = 0; m < kTileRows; ++m) {
+      for (int i = 0; i < kVectors; ++i) {
+        tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
+        slope[m][i] = 1.0F - tile[m][i] * tile[m][i];
+      }
     }
   }
 
-  // Scores of a tile (rows are keys, columns are queries) become probabilities; 0 where a query does not see a key, or the key is padding.
+  // Scores become probabilities.
   template <int kVectors>
-  AYAR_INLINE void probabilities(const Memory& memory, const Columns& columns, int64_t v, int64_t r, Floats (&tile)[kTileRows][kVectors],
-                                 float (&slope)[kTileRows][kBlock]) const {
+  AYAR_INLINE void take_exponentials(const Memory& memory, int64_t v, Floats (&tile)[kTileRows][kVectors]) const {
     const float to_log2 = (shape_.softcap > 0 ? shape_.softcap : shape_.scale) * kLog2E;
-    if (shape_.softcap > 0) {
-      for (int i = 0; i < kVectors; ++i) {
-        for (int m = 0; m < kTileRows; ++m) {
-          tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
-          store_vector(&slope[m][(v + i) * kLanes], 1.0F - tile[m][i] * tile[m][i]);
-        }
-      }
-    }
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i) {
       const Floats logsumexp = load_vector(memory.logsumexp + (v + i) * kLanes);
 #pragma GCC unroll 8
-      for (int m = 0; m < kTileRows; ++m) tile[m][i] = exp2_of_softmax(tile[m][i] * to_log2 - logsumexp);
-    }
-    if (!columns.is_masked && columns.own + r + kTileRows <= v * kLanes + 1 && r + kTileRows <= columns.keys) return;
-    for (int i = 0; i < kVectors; ++i) {
-      const Floats query = lane_numbers() + static_cast<float>((v + i) * kLanes);
-      const auto end = static_cast<float>(columns.end);
-      for (int m = 0; m < kTileRows; ++m) {
-        const auto earliest = static_cast<float>(r + m < columns.keys ? columns.own + r + m : kBlock);
-        tile[m][i] = query < earliest ? Floats{} : tile[m][i];
-        tile[m][i] = query < end ? tile[m][i] : Floats{};
-        if (columns.positions != nullptr) {
-          tile[m][i] =
-              load_vector(columns.positions + (v + i) * kLanes) < static_cast<float>(columns.farthest + r + m) ? tile[m][i] : Floats{};
-        }
-      }
+      for (int m = 0; m < kTileRows; ++m) tile[m][i] = exp2_of_softmax<T>(tile[m][i] * to_log2 - logsumexp);
     }
   }
 

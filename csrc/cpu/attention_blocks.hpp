@@ -12,11 +12,13 @@ AYAR_INLINE int64_t filled_rows(int64_t rows) {
   return round_up(rows, 2 * kLanes);
 }
 
-AYAR_INLINE void convert_row(const float* from, int64_t cols, float* to) {
-  __builtin_memcpy(to, from, sizeof(float) * cols);
-}
-AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, bfloat16* to) {
-  __builtin_memcpy(to, from, sizeof(bfloat16) * cols);
+// Rows are short: a call of the library's copy or fill would cost more than the work.
+template <class Element>
+AYAR_INLINE void convert_row(const Element* from, int64_t cols, Element* to) {
+  constexpr int64_t kStep = sizeof(Floats) / sizeof(Element);
+  int64_t c = 0;
+  for (; c + kStep <= cols; c += kStep) __builtin_memcpy(to + c, from + c, sizeof(Floats));
+  for (; c < cols; ++c) to[c] = from[c];
 }
 AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, float* to) {
   int64_t c = 0;
@@ -24,14 +26,24 @@ AYAR_INLINE void convert_row(const bfloat16* from, int64_t cols, float* to) {
   for (; c < cols; ++c) to[c] = load(from + c);
 }
 
+// Zeros; count: of whole registers.
+template <class Element>
+AYAR_INLINE void clear_registers(Element* to, int64_t count) {
+  constexpr int64_t kStep = sizeof(Floats) / sizeof(Element);
+  for (int64_t i = 0; i < count; i += kStep) {
+    store_vector(reinterpret_cast<float*>(to + i), Floats{});
+    asm("");  // or the compiler makes it a string instruction, which starts slowly
+  }
+}
+
 // A block of one head, out of a matrix of many, as rows of `dim` elements.
 template <class T, class Element>
 AYAR_INLINE void copy_block(const T* from, int64_t from_stride, int64_t rows, int64_t cols, Element* to, int64_t dim) {
   for (int64_t r = 0; r < rows; ++r) {
     convert_row(from + r * from_stride, cols, to + r * dim);
-    if (cols < dim) __builtin_memset(to + r * dim + cols, 0, sizeof(Element) * (dim - cols));
+    for (int64_t c = cols; c < dim; ++c) to[r * dim + c] = Element{};
   }
-  __builtin_memset(to + rows * dim, 0, sizeof(Element) * (filled_rows(rows) - rows) * dim);
+  for (int64_t i = rows * dim; i < filled_rows(rows) * dim; ++i) to[i] = Element{};
 }
 
 // Two rows become one, element by element: rows that a product takes as its right side.

@@ -2,22 +2,19 @@
 #include "core/thread_pool.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/attention_blocks.hpp"
+#include "cpu/attention_columns.hpp"
 #include "cpu/attention_softcap.hpp"
 
-// A task takes one head and a tile of queries: kGroups groups of up to kTileRows neighbours in one segment. Groups of many short branches
-// share a tile, so that the keys of their common beginning are read once for all of them.
+// A task takes one head and a tile of queries, which are columns: the sums of softmax, and the output, turned over, grow lane by lane.
+// Exponentials are taken of scores as they come out of the product, relative to a reference that was found earlier. It need not be the
+// highest score, only near enough that nothing overflows: where a block's scores lie far above it, the reference is raised and the block
+// taken again.
 
 namespace ayar::cpu::AYAR_ISA {
 namespace {
 
-constexpr int64_t kGroups = kBlock / kTileRows;
-constexpr float kLowest = -0x1.fffffep127F;  // finite: a row that sees nothing of a block must not make ∞ − ∞
-
-struct Group {
-  int64_t token, rows;
-  int64_t segment;
-  int64_t position;
-};
+constexpr float kLowest = -0x1.fffffep127F;  // of a query that has seen no key; finite: −∞ would make ∞ − ∞
+constexpr float kSlack = 32;                 // how far a score times log2(e) may lie above its reference
 
 template <class T>
 class Forward {
@@ -31,209 +28,209 @@ class Forward {
         qkv_(qkv.row<T>(0)),
         y_(y.row<T>(0)),
         logsumexp_(logsumexp.row<float>(0)),
-        block_size_(kBlock * shape.padded_dim),
-        num_groups_(count_groups(cu_seqlens)) {
+        dim_(shape.padded_dim),
+        block_size_(kBlock * dim_),
+        steps_((shape.head_dim + kDepth - 1) / kDepth),
+        to_log2_((shape.softcap > 0 ? shape.softcap : shape.scale) * kLog2E) {
+    const int64_t tree_bytes = Tree::bytes(cu_seqlens), most_tiles = shape.tokens / kBlock + parents.size();
+    const int64_t tile_bytes = round_up(static_cast<int64_t>(sizeof(Tile)) * most_tiles, 64);
+    const int64_t position_bytes = shape.window > 0 ? positions_size(shape.tokens) : 0;
     const int64_t packed = shape.num_kv_heads * Tree::count_blocks(cu_seqlens) * block_size_;
-    const int64_t tree_bytes = Tree::bytes(cu_seqlens);
-    const int64_t group_bytes = round_up(static_cast<int64_t>(sizeof(Group)) * num_groups_, 64);
-    auto* memory = scratch<char>(Scratch::call, tree_bytes + group_bytes + 2 * packed * static_cast<int64_t>(sizeof(Element)));
+    auto* memory =
+        scratch<char>(Scratch::call, tree_bytes + tile_bytes + position_bytes + 2 * packed * static_cast<int64_t>(sizeof(Element)));
     tree_ = make_tree(cu_seqlens, parents, shape.window, memory);
-    groups_ = reinterpret_cast<Group*>(memory + tree_bytes);
-    keys_ = reinterpret_cast<Element*>(memory + tree_bytes + group_bytes);
+    tiles_ = reinterpret_cast<Tile*>(memory + tree_bytes);
+    positions_ = reinterpret_cast<float*>(memory + tree_bytes + tile_bytes);
+    keys_ = reinterpret_cast<Element*>(memory + tree_bytes + tile_bytes + position_bytes);
     values_ = keys_ + packed;
-    list_groups();
+    list_tiles();
+    if (shape.window > 0) list_positions(tree_, shape.tokens, positions_);
   }
 
   void run() const {
-    const int64_t tiles = (num_groups_ + kGroups - 1) / kGroups;
     parallel_tasks(tree_.num_blocks * shape_.num_kv_heads,
                    [&](int64_t task, int) { pack(task % tree_.num_blocks, task / tree_.num_blocks); });
-    const bool is_plain = shape_.window == 0 && shape_.softcap == 0;
-    parallel_tasks(tiles * shape_.num_heads, [&](int64_t task, int) {
-      const int64_t tile = tiles - 1 - task / shape_.num_heads;  // the last tiles see the most keys: they start first
-      is_plain ? attend<true>(tile, task % shape_.num_heads) : attend<false>(tile, task % shape_.num_heads);
+    parallel_tasks(num_tiles_ * shape_.num_heads, [&](int64_t task, int) {
+      const Tile& tile = tiles_[num_tiles_ - 1 - task / shape_.num_heads];  // the last tiles see the most keys: they start first
+      shape_.softcap > 0 ? attend<true>(tile, task % shape_.num_heads) : attend<false>(tile, task % shape_.num_heads);
     });
   }
 
  private:
-  static int64_t count_groups(View cu_seqlens) {
-    const int32_t* bounds = cu_seqlens.data<int32_t>();
-    int64_t groups = 0;
-    for (int64_t s = 0; s + 1 < cu_seqlens.size(); ++s) groups += (bounds[s + 1] - bounds[s] + kTileRows - 1) / kTileRows;
-    return groups;
+  struct Tile {
+    int64_t token, end;              // up to kBlock neighbours of one tree, whatever their segments
+    int64_t first_block, end_block;  // of its tree
+  };
+
+  void list_tiles() {
+    num_tiles_ = 0;
+    each_tree(tree_, [&](int64_t block, int64_t block_end, int64_t token, int64_t end) __attribute__((always_inline)) {
+      for (; token < end; token += kBlock) tiles_[num_tiles_++] = {token, token + kBlock < end ? token + kBlock : end, block, block_end};
+    });
   }
 
-  void list_groups() {
-    Group* next = groups_;
-    for (int64_t s = 0; s < tree_.num_segments; ++s) {
-      const Segment& segment = tree_.segments[s];
-      for (int64_t token = segment.begin; token < segment.end; token += kTileRows) {
-        const int64_t left = segment.end - token;
-        *next++ = {token, left < kTileRows ? left : kTileRows, s, segment.position + token - segment.begin};
-      }
-    }
-  }
-
-  // Keys and values are packed once and read by every tile and every head of the group.
+  // Keys and values are packed once and read by every tile and every head of the group: keys as rows, values turned over.
   void pack(int64_t block, int64_t kv_head) const {
     const KeyBlock& b = tree_.blocks[block];
     const T* key = qkv_ + b.token * shape_.token_stride + (shape_.num_heads + kv_head) * shape_.head_dim;
     const T* value = key + shape_.num_kv_heads * shape_.head_dim;
-    const int64_t at = (kv_head * tree_.num_blocks + block) * block_size_, dim = shape_.padded_dim;
-    auto* rows = scratch<Element>(Scratch::task, block_size_);
-    copy_block(key, shape_.token_stride, b.rows, shape_.head_dim, rows, dim);
-    turn_words(rows, filled_rows(b.rows), dim / kDepth, dim / kDepth, keys_ + at, kBlock);
-    if constexpr (kDepth == 1) {
-      copy_block(value, shape_.token_stride, b.rows, shape_.head_dim, values_ + at, dim);
-    } else {
-      copy_block(value, shape_.token_stride, b.rows, shape_.head_dim, rows, dim);
-      interleave_block(rows, b.rows, dim, values_ + at);
+    const int64_t at = (kv_head * tree_.num_blocks + block) * block_size_;
+    auto* rows = scratch<Element>(Scratch::task, 2 * block_size_);
+    copy_block(key, shape_.token_stride, b.rows, shape_.head_dim, keys_ + at, dim_);
+    copy_block(value, shape_.token_stride, b.rows, shape_.head_dim, rows, dim_);
+    if constexpr (kDepth == 2) {
+      interleave_block(rows, b.rows, dim_, rows + block_size_);
+      rows += block_size_;
     }
+    turn_words(rows, filled_rows(b.rows) / kDepth, dim_, dim_, values_ + at, kBlock / kDepth);
   }
 
-  struct Rows {      // what one task holds of its tile of queries
-    Element* query;  // [kBlock, padded_dim]
-    float* output;   // [kBlock, padded_dim], the sum so far, relative to `highest`
-    float* highest;  // [kBlock] the largest score so far, times log2(e)
-    float* sum;      // [kBlock] Σ 2^(score − highest)
-    int32_t* path;   // [depth] segments from the root to the one at hand
+  struct Memory {
+    Element *plain, *query;         // [kBlock, dim], [dim, kBlock]
+    Element* p;                     // [kBlock keys, kBlock queries], rows interleaved
+    float *output, *rows;           // [dim, kBlock], the sum so far; [kBlock, dim]
+    float *reference, *sum, *most;  // [kBlock] in log2; Σ 2^(score − reference); the highest score of a block
+    float* block_sum;               // [kBlock]
   };
 
-  // kIsPlain: neither window nor soft cap.
-  template <bool kIsPlain>
-  void attend(int64_t tile, int64_t head) const {
-    const Group *begin = groups_ + tile * kGroups, *end = groups_ + num_groups_;
-    if (end - begin > kGroups) end = begin + kGroups;
-    const int64_t dim = shape_.padded_dim;
-    auto* memory = scratch<float>(Scratch::task, 2 * kBlock * dim + 2 * kBlock + tree_.depth);
-    float* scalars = memory + 2 * kBlock * dim;
-    const Rows rows{reinterpret_cast<Element*>(memory), memory + kBlock * dim, scalars, scalars + kBlock,
-                    reinterpret_cast<int32_t*>(scalars + 2 * kBlock)};
-    load_queries(begin, end, head, rows);
-    // In preorder every segment above one of the tile's either lies above the first one too, or is one of the tile's own.
-    const int64_t depth = list_path(begin->segment, rows.path);
-    for (int64_t d = 0; d < depth; ++d) meet_segment<kIsPlain>(rows.path[d], begin, end, head, rows);
-    for (int64_t s = begin->segment + 1; s <= end[-1].segment; ++s) meet_segment<kIsPlain>(s, begin, end, head, rows);
-    write(begin, end, head, rows);
+  Memory take_memory() const {
+    const int64_t elements = 2 * block_size_ + kBlock * kBlock, floats = 2 * block_size_ + 4 * kBlock;
+    auto* bytes =
+        scratch<char>(Scratch::task, elements * static_cast<int64_t>(sizeof(Element)) + floats * static_cast<int64_t>(sizeof(float)));
+    auto* element = reinterpret_cast<Element*>(bytes);
+    auto* number = reinterpret_cast<float*>(element + elements);
+    float* scalars = number + 2 * block_size_;
+    return {element,          element + block_size_, element + 2 * block_size_, number, number + block_size_, scalars,
+            scalars + kBlock, scalars + 2 * kBlock,  scalars + 3 * kBlock};
   }
 
-  int64_t list_path(int64_t segment, int32_t* path) const {
-    const int64_t depth = tree_.segments[segment].depth;
-    for (int64_t d = depth - 1, s = segment; d >= 0; --d, s = tree_.segments[s].parent) path[d] = static_cast<int32_t>(s);
-    return depth;
-  }
-
-  void load_queries(const Group* begin, const Group* end, int64_t head, const Rows& rows) const {
-    const int64_t dim = shape_.padded_dim;
-    Element* query = rows.query;
-    for (const Group* g = begin; g < end; ++g, query += kTileRows * dim) {
-      const T* from = qkv_ + g->token * shape_.token_stride + head * shape_.head_dim;
-      for (int64_t m = 0; m < kTileRows; ++m) {
-        const int64_t cols = m < g->rows ? shape_.head_dim : 0;
-        if (cols > 0) convert_row(from + m * shape_.token_stride, cols, query + m * dim);
-        if (cols < dim) __builtin_memset(query + m * dim + cols, 0, sizeof(Element) * (dim - cols));
-      }
-    }
-    __builtin_memset(rows.output, 0, sizeof(float) * kBlock * dim);
-    for (int64_t r = 0; r < kBlock; ++r) {
-      rows.highest[r] = kLowest;
-      rows.sum[r] = 0;
-    }
-  }
-
-  template <bool kIsPlain>
-  void meet_segment(int64_t segment, const Group* begin, const Group* end, int64_t head, const Rows& rows) const {
-    for (int64_t block = tree_.segments[segment].first_block; block < tree_.segments[segment + 1].first_block; ++block) {
+  template <bool kIsCapped>
+  void attend(const Tile& tile, int64_t head) const {
+    const Memory memory = take_memory();
+    load_queries(tile, head, memory);
+    for (int64_t block = tile.first_block; block < tile.end_block && tree_.blocks[block].token < tile.end; ++block) {
       const KeyBlock& b = tree_.blocks[block];
+      if (b.reach <= tile.token) continue;
+      const Columns columns = columns_of(tile.token, tile.end, b, shape_.window, positions_);
+      if (columns.is_empty()) continue;
       const int64_t at = (head / shape_.group * tree_.num_blocks + block) * block_size_;
-      for (const Group* g = begin; g < end && g->token < b.reach; ++g) {
-        if (g->token < b.token) continue;
-        // The first row sees the keys [first, seen) of the block; where a border shows, it moves by one from row to row.
-        const bool diagonal = g->token < b.token + b.rows;
-        const int64_t seen = diagonal ? g->token - b.token + 1 : b.rows;
-        const int64_t first = shape_.window > 0 ? g->position - b.position - shape_.window + 1 : -kBlock;
-        if (!kIsPlain && first >= b.rows) continue;
-        add_keys<kIsPlain>(rows, (g - begin) * kTileRows, first, seen, diagonal, b.rows, keys_ + at, values_ + at);
+      start_references<kIsCapped>(memory, columns, keys_ + at);
+      do {
+        take_exponentials<kIsCapped>(memory, columns, keys_ + at);
+      } while (raise_references(memory, columns));
+      for (int64_t v = columns.first(0); v < columns.last(); ++v) {
+        store_vector(memory.sum + v * kLanes, load_vector(memory.sum + v * kLanes) + load_vector(memory.block_sum + v * kLanes));
       }
+      add_seen_product<Product>(columns, values_ + at, memory.p, shape_.head_dim, memory.output);
+    }
+    write(tile, head, memory);
+  }
+
+  void load_queries(const Tile& tile, int64_t head, const Memory& memory) const {
+    const int64_t rows = tile.end - tile.token;
+    const T* query = qkv_ + tile.token * shape_.token_stride + head * shape_.head_dim;
+    copy_block(query, shape_.token_stride, rows, shape_.head_dim, memory.plain, dim_);
+    turn_words(memory.plain, filled_rows(rows), dim_ / kDepth, dim_ / kDepth, memory.query, kBlock);
+    clear_registers(memory.output, block_size_);
+    clear_registers(memory.sum, kBlock);
+    for (int64_t r = 0; r < kBlock; ++r) memory.reference[r] = kLowest;
+  }
+
+  // The scores of a tile of keys, before `to_log2_`.
+  template <bool kIsCapped, int kVectors>
+  AYAR_INLINE void multiply(const Memory& memory, const Columns& columns, const Element* key, int64_t r, int64_t v,
+                            Floats (&tile)[kTileRows][kVectors]) const {
+    multiply_tile<Product>(key + r * dim_, dim_, memory.query + v * kLanes * kDepth, kBlock, steps_, tile);
+    for (int m = 0; kIsCapped && m < kTileRows; ++m) {
+      for (int i = 0; i < kVectors; ++i) tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
+    }
+    hide_unseen(columns, v, r, tile);
+  }
+
+  // The first keys that a query sees give its reference.
+  template <bool kIsCapped>
+  void start_references(const Memory& memory, const Columns& columns, const Element* key) const {
+    for (int64_t v = columns.first(0); v < columns.last(); ++v) {
+      Floats reference = load_vector(memory.reference + v * kLanes);
+      if (max_lanes(-reference)[0] < -kLowest) continue;
+      Floats tile[kTileRows][1] = {};
+      multiply<kIsCapped>(memory, columns, key, 0, v, tile);
+      Floats most = tile[0][0];
+      for (int m = 1; m < kTileRows; ++m) most = max(tile[m][0], most);
+      reference = reference == kLowest ? max(most * to_log2_, reference) : reference;
+      store_vector(memory.reference + v * kLanes, reference);
     }
   }
 
-  // One group of query rows meets one block of keys.
-  template <bool kIsPlain>
-  AYAR_INLINE void add_keys(const Rows& rows, int64_t r, int64_t first, int64_t seen, bool diagonal, int64_t keys, const Element* key,
-                            const Element* value) const {
-    const int64_t dim = shape_.padded_dim;
-    const int64_t steps = (shape_.head_dim + kDepth - 1) / kDepth;
-    const int64_t most = diagonal ? (seen + kTileRows - 1 < keys ? seen + kTileRows - 1 : keys) : keys;
-    const int64_t vectors = (most + kLanes - 1) / kLanes;
-    alignas(64) float score[kTileRows][kBlock];
-    alignas(64) Element p[kTileRows][kBlock];
-    Floats decay[kTileRows];
-    each_column_tile(0, vectors, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
-      Floats sum[kTileRows][kVectors] = {};
-      multiply_tile<Product>(rows.query + r * dim, dim, key + v * kLanes * kDepth, kBlock, steps, sum);
-      store_tile(&score[0][v * kLanes], kBlock, sum);
-    });
-    const float to_log2 = kIsPlain ? shape_.scale * kLog2E : scores_to_log2(score, vectors);
-    for (int64_t m = 0; m < kTileRows; ++m) {
-      const int64_t visible = diagonal && seen + m < keys ? seen + m : keys;
-      for (int64_t k = 0; !kIsPlain && k < first + m && k < visible; ++k) score[m][k] = -__builtin_inff();
-      for (int64_t k = visible; k < vectors * kLanes; ++k) score[m][k] = -__builtin_inff();
+  // p and its sums over the keys of a block, and the highest scores.
+  template <bool kIsCapped>
+  void take_exponentials(const Memory& memory, const Columns& columns, const Element* key) const {
+    const int64_t begin = columns.first(0), end = columns.last();
+    for (int64_t c = begin * kLanes; c < end * kLanes; ++c) {
+      memory.most[c] = -__builtin_inff();
+      memory.block_sum[c] = 0;
     }
-    for (int m = 0; m < kTileRows; ++m) {
-      Floats highest = broadcast(-__builtin_inff());
-      for (int64_t v = 0; v < vectors; ++v) highest = max(load_vector(&score[m][v * kLanes]), highest);
-      const Floats before = broadcast(rows.highest[r + m]);
-      highest = max(max_lanes(highest) * to_log2, before);
-      Floats sum{};
-      for (int64_t v = 0; v < vectors; ++v) {
-        const Floats value_of_p = exp2_of_softmax(load_vector(&score[m][v * kLanes]) * to_log2 - highest);
-        sum += value_of_p;
-        Product::round_row(value_of_p, &p[m][v * kLanes]);
+    for (int64_t r = 0; r < columns.keys; r += kTileRows) {
+      const int64_t from = columns.first(r) < end ? columns.first(r) : end;  // earlier queries do not see these keys
+      for (int m = 0; m < kTileRows; m += kDepth) {
+        clear_registers(memory.p + (r + m) * kBlock + begin * kLanes * kDepth, (from - begin) * kLanes * kDepth);
       }
-      decay[m] = exp2_of_softmax(before - highest);
-      rows.sum[r + m] = rows.sum[r + m] * decay[m][0] + sum_lanes(sum)[0];
-      rows.highest[r + m] = highest[0];
-    }
-    mix(&p[0][0], value, (most + kDepth - 1) / kDepth, decay, dim, rows.output + r * dim);
-  }
-
-  // output = decay ∘ output + p v. A function of its own: inlined, its sums do not stay in registers.
-  __attribute__((noinline)) static void mix(const Element* p, const Element* value, int64_t steps, const Floats (&decay)[kTileRows],
-                                            int64_t dim, float* output) {
-    each_column_tile(0, dim / kLanes, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
-      Floats sum[kTileRows][kVectors];
-      load_tile(output + v * kLanes, dim, sum);
+      each_column_tile(from, end, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
+        Floats tile[kTileRows][kVectors] = {};
+        multiply<kIsCapped>(memory, columns, key, r, v, tile);
 #pragma GCC unroll 8
-      for (int m = 0; m < kTileRows; ++m) {
+        for (int i = 0; i < kVectors; ++i) {
+          const int64_t c = (v + i) * kLanes;
+          const Floats reference = load_vector(memory.reference + c);
+          Floats most = load_vector(memory.most + c), sum = load_vector(memory.block_sum + c);
 #pragma GCC unroll 8
-        for (int i = 0; i < kVectors; ++i) sum[m][i] *= decay[m];
-      }
-      multiply_tile<Product>(p, kBlock, value + v * kLanes * kDepth, dim, steps, sum);
-      store_tile(output + v * kLanes, dim, sum);
-    });
+          for (int m = 0; m < kTileRows; ++m) {
+            most = max(tile[m][i], most);
+            tile[m][i] = exp2_of_softmax<T>(tile[m][i] * to_log2_ - reference);
+            sum += tile[m][i];
+          }
+          store_vector(memory.most + c, most);
+          store_vector(memory.block_sum + c, sum);
+#pragma GCC unroll 8
+          for (int m = 0; m < kTileRows; m += kDepth) {
+            Element* to = memory.p + (r + m) * kBlock + c * kDepth;
+            if constexpr (kDepth == 1) {
+              Product::round_row(tile[m][i], to);
+            } else {
+              Product::round_pair(tile[m][i], tile[m + 1][i], to);
+            }
+          }
+        }
+      });
+    }
   }
 
-  // What a score is multiplied with so that 2^score is right; a soft cap is put on first.
-  AYAR_INLINE float scores_to_log2(float (&score)[kTileRows][kBlock], int64_t vectors) const {
-    if (shape_.softcap == 0) return shape_.scale * kLog2E;
-    const float inside = shape_.scale / shape_.softcap;
-    for (int m = 0; m < kTileRows; ++m) {
-      for (int64_t v = 0; v < vectors; ++v) {
-        float* at = &score[m][v * kLanes];
-        store_vector(at, tanh(load_vector(at) * inside));
+  // Where a block's highest score lies too far above: what was summed so far becomes relative to it. Says whether there was such a query.
+  bool raise_references(const Memory& memory, const Columns& columns) const {
+    bool is_raised = false;
+    for (int64_t v = columns.first(0); v < columns.last(); ++v) {
+      const Floats reference = load_vector(memory.reference + v * kLanes), most = load_vector(memory.most + v * kLanes) * to_log2_;
+      if (!(max_lanes(most - reference)[0] > kSlack)) continue;
+      is_raised = true;
+      const Floats raised = most - reference > kSlack ? most : reference;
+      const Floats decay = raised > reference ? exp2_of_softmax(reference - raised) : broadcast(1.0F);
+      store_vector(memory.reference + v * kLanes, raised);
+      store_vector(memory.sum + v * kLanes, load_vector(memory.sum + v * kLanes) * decay);
+      for (int64_t d = 0; d < dim_; ++d) {
+        float* at = memory.output + d * kBlock + v * kLanes;
+        store_vector(at, load_vector(at) * decay);
       }
     }
-    return shape_.softcap * kLog2E;
+    return is_raised;
   }
 
-  void write(const Group* begin, const Group* end, int64_t head, const Rows& rows) const {
-    for (const Group* g = begin; g < end; ++g) {
-      for (int64_t m = 0; m < g->rows; ++m) {
-        const int64_t r = (g - begin) * kTileRows + m, at = (g->token + m) * shape_.num_heads + head;
-        scale_row(rows.output + r * shape_.padded_dim, 1 / rows.sum[r], shape_.head_dim, y_ + at * shape_.head_dim);
-        logsumexp_[at] = rows.highest[r] * kLn2 + __builtin_logf(rows.sum[r]);
-      }
+  void write(const Tile& tile, int64_t head, const Memory& memory) const {
+    const int64_t rows = tile.end - tile.token;
+    turn_words(memory.output, dim_, filled_rows(rows), kBlock, memory.rows, dim_);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t at = (tile.token + r) * shape_.num_heads + head;
+      scale_row(memory.rows + r * dim_, 1 / memory.sum[r], shape_.head_dim, y_ + at * shape_.head_dim);
+      logsumexp_[at] = memory.reference[r] * kLn2 + __builtin_logf(memory.sum[r]);
     }
   }
 
@@ -241,9 +238,12 @@ class Forward {
   const T* qkv_;
   T* y_;
   float* logsumexp_;
-  int64_t block_size_, num_groups_;
+  int64_t dim_, block_size_, steps_;  // padded head_dim; products along head_dim
+  float to_log2_;                     // what makes 2^score of a score
+  int64_t num_tiles_;
   Tree tree_;
-  Group* groups_;
+  Tile* tiles_;
+  float* positions_;
   Element *keys_, *values_;
 };
 

@@ -45,16 +45,6 @@ struct ScheduleCounts {
   }
 };
 
-// Calls body(first block, past the last, first token, past the last) for each tree.
-template <class Body>
-AYAR_INLINE void each_tree(const Tree& tree, Body&& body) {
-  for (int64_t s = 0, next; s < tree.num_segments; s = next) {
-    next = s + 1;
-    while (next < tree.num_segments && tree.segments[next].parent >= 0) ++next;
-    body(tree.segments[s].first_block, tree.segments[next].first_block, tree.segments[s].begin, tree.segments[s].reach);
-  }
-}
-
 // stretch: blocks of keys, or tiles of queries, that one work takes.
 AYAR_INLINE ScheduleCounts count_schedule(const Tree& tree, int64_t stretch) {
   ScheduleCounts counts;

@@ -52,14 +52,13 @@ struct Bf16PairProduct {
     return (Register)_mm512_set1_epi32(pair);
   }
   static AYAR_INLINE Floats multiply_add(Register a, Register b, Floats sum) { return (Floats)_mm512_dpbf16_ps((__m512)sum, a, b); }
-  static AYAR_INLINE Words rounded(Floats value) { return __builtin_convertvector((Halves)_mm512_cvtneps_pbh((__m512)value), Words); }
   static AYAR_INLINE void round_row(Floats value, bfloat16* to) {
     const auto bits = _mm512_cvtneps_pbh((__m512)value);
     __builtin_memcpy(to, &bits, sizeof bits);
   }
   static AYAR_INLINE void round_pair(Floats even, Floats odd, bfloat16* to) {
-    const Words pair = rounded(even) | rounded(odd) << 16;
-    __builtin_memcpy(to, &pair, sizeof pair);
+    const Floats both[2] = {even, odd};
+    store_two(to, both);
   }
 };
 

@@ -228,8 +228,9 @@ class Backward {
       alignas(64) Element ds_rows[kDepth == 1 ? 1 : kTileRows][kBlock];
       const Element* ds = kDepth == 1 ? memory.ds + r * kBlock : &ds_rows[0][0];
       each_column_tile(from, end, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
-        Floats tile_p[kTileRows][kVectors] = {}, tile_ds[kTileRows][kVectors];
+        Floats tile_p[kTileRows][kVectors], tile_ds[kTileRows][kVectors];
         alignas(64) Floats slope[kIsCapped ? kTileRows : 1][kVectors];
+        clear_tile(tile_p);
         multiply_tile<Product>(memory.key + at + r * dim_, dim_, memory.query_turned + v * kLanes * kDepth, kBlock, steps_, tile_p);
         if constexpr (kIsCapped) cap(tile_p, slope);
         hide_unseen(columns, v, r, tile_p);
@@ -272,7 +273,9 @@ class Backward {
   // Scores become tanh(score / softcap); slope: of the cap there.
   template <int kVectors>
   AYAR_INLINE void cap(Floats (&tile)[kTileRows][kVectors], Floats (&slope)[kTileRows][kVectors]) const {
+#pragma GCC unroll 8
     for (int m = 0; m < kTileRows; ++m) {
+#pragma GCC unroll 8
       for (int i = 0; i < kVectors; ++i) {
         tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
         slope[m][i] = 1.0F - tile[m][i] * tile[m][i];

@@ -59,8 +59,10 @@ AYAR_INLINE void hide_unseen(const Columns& columns, int64_t v, int64_t r, Float
   if (!columns.is_masked && columns.own + r + kTileRows <= v * kLanes + 1 && r + kTileRows <= columns.keys) return;
   const Floats hidden = broadcast(-__builtin_inff());
   const auto end = static_cast<float>(columns.end);
+#pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
     const Floats query = lane_numbers() + static_cast<float>((v + i) * kLanes);
+#pragma GCC unroll 8
     for (int m = 0; m < kTileRows; ++m) {
       const auto earliest = static_cast<float>(r + m < columns.keys ? columns.own + r + m : kBlock);
       tile[m][i] = query < earliest ? hidden : tile[m][i];
@@ -93,8 +95,11 @@ AYAR_INLINE void add_seen_product(const Columns& columns, const typename Product
         Floats sum[kTileRows][kVectors];
         load_tile(at, kBlock, sum);
         multiply_tile<Product>(left + d * kBlock, kBlock, right + v * kLanes * kDepth, kBlock, steps, sum);
-        for (int i = 0; has_others && i < kVectors; ++i) {
+#pragma GCC unroll 8
+        for (int i = 0; i < kVectors; ++i) {
+          if (!has_others) break;
           const Floats query = lane_numbers() + static_cast<float>((v + i) * kLanes);
+#pragma GCC unroll 8
           for (int m = 0; m < kTileRows; ++m) {
             const Floats before = load_vector(at + m * kBlock + i * kLanes);
             sum[m][i] = query < own ? before : sum[m][i];

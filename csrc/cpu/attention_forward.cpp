@@ -140,8 +140,11 @@ class Forward {
   template <bool kIsCapped, int kVectors>
   AYAR_INLINE void multiply(const Memory& memory, const Columns& columns, const Element* key, int64_t r, int64_t v,
                             Floats (&tile)[kTileRows][kVectors]) const {
+    clear_tile(tile);
     multiply_tile<Product>(key + r * dim_, dim_, memory.query + v * kLanes * kDepth, kBlock, steps_, tile);
-    for (int m = 0; kIsCapped && m < kTileRows; ++m) {
+#pragma GCC unroll 8
+    for (int m = 0; m < (kIsCapped ? kTileRows : 0); ++m) {
+#pragma GCC unroll 8
       for (int i = 0; i < kVectors; ++i) tile[m][i] = tanh(tile[m][i] * (shape_.scale / shape_.softcap));
     }
     hide_unseen(columns, v, r, tile);
@@ -153,7 +156,7 @@ class Forward {
     for (int64_t v = columns.first(0); v < columns.last(); ++v) {
       Floats reference = load_vector(memory.reference + v * kLanes);
       if (max_lanes(-reference)[0] < -kLowest) continue;
-      Floats tile[kTileRows][1] = {};
+      Floats tile[kTileRows][1];
       multiply<kIsCapped>(memory, columns, key, 0, v, tile);
       Floats most = tile[0][0];
       for (int m = 1; m < kTileRows; ++m) most = max(tile[m][0], most);
@@ -176,7 +179,7 @@ class Forward {
         clear_registers(memory.p + (r + m) * kBlock + begin * kLanes * kDepth, (from - begin) * kLanes * kDepth);
       }
       each_column_tile(from, end, [&]<int kVectors>(int64_t v) __attribute__((always_inline)) {
-        Floats tile[kTileRows][kVectors] = {};
+        Floats tile[kTileRows][kVectors];
         multiply<kIsCapped>(memory, columns, key, r, v, tile);
 #pragma GCC unroll 8
         for (int i = 0; i < kVectors; ++i) {

@@ -86,7 +86,15 @@ AYAR_INLINE void multiply_tile(const typename Product::Element* left, int64_t le
   }
 }
 
-// A tile from memory, a tile to memory.
+// A tile of zeros, from memory, to memory. Loops are unrolled so that a tile lives in registers.
+template <int kVectors>
+AYAR_INLINE void clear_tile(Floats (&sum)[kTileRows][kVectors]) {
+#pragma GCC unroll 8
+  for (int m = 0; m < kTileRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sum[m][v] = Floats{};
+  }
+}
 template <int kVectors>
 AYAR_INLINE void load_tile(const float* from, int64_t stride, Floats (&sum)[kTileRows][kVectors]) {
 #pragma GCC unroll 8

@@ -142,6 +142,21 @@ def test_large_scores_stay_finite(backend_name: str) -> None:
 
 @each_backend
 @each_dtype
+@pytest.mark.parametrize("window", [None, 70])
+def test_scores_that_rise_along_the_path(backend_name: str, dtype: torch.dtype, window: int | None) -> None:
+    torch.manual_seed(0)
+    qkv = random_qkv([200], 2, 1, 16, dtype).detach()
+    qkv[:, 2] *= torch.linspace(0.1, 12, 200, dtype=dtype)[:, None]  # what the first keys give is soon far below
+    qkv.requires_grad_()
+    dy = torch.randn(200, 32, dtype=dtype)
+    with backend.use(backend_name):
+        got = value_and_grads(attention, (qkv, cu([200]), 2, 1, 0.25, None, window), dy)
+    want = value_and_grads(attention_reference, (double(qkv), cu([200]), 2, 1, 0.25, None, window), dy.double())
+    assert_close(got, want, dy, TOLERANCE[dtype])
+
+
+@each_backend
+@each_dtype
 def test_packed_sequences_do_not_see_each_other(backend_name: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     lengths = [70, 3, 600, 33]

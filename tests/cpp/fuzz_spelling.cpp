@@ -81,7 +81,10 @@ int main(int argc, char** argv) {
       std::string written;
       ayar::append_word(word, one->language(), ayar::Shape::upper, written);
       ayar::Word again;
-      FUZZ_CHECK(ayar::read_word(written, one->language(), again, shape) && again == word);
+      const bool is_read = ayar::read_word(written, one->language(), again, shape);
+      // The capital of ı is I, which English reads as i.
+      const bool has_dotless = std::count(word.codes.begin(), word.codes.begin() + word.size, ayar::letter_code(U'ı')) > 0;
+      FUZZ_CHECK(is_read && (again == word || (one == english.get() && has_dotless)));
       const std::vector<ayar::Suggestion> found = one->suggest(word, 1000);
       const auto has = [&](const ayar::Word& wanted) {
         return std::any_of(found.begin(), found.end(), [&](const ayar::Suggestion& suggestion) { return suggestion.word == wanted; });

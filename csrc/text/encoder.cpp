@@ -14,15 +14,18 @@ namespace {
 
 constexpr std::string_view kMetaspace = "▁";
 constexpr size_t kKeptIds = 1 << 22;  // of an idle encoder's buffer
-constexpr size_t kColdSample = 64;    // pre-tokens from which on a chunk tells whether the cache is cold
+constexpr size_t kBytesPerId = 3;     // guessed low: memory that is not touched costs nothing
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kColdSample = 64;  // pre-tokens from which on a chunk tells whether the cache is cold
 
-// Fewer page faults where ids are many; before the first touch.
-void advise_huge_pages(void* memory, size_t bytes) {
-  constexpr uintptr_t kPage = 4096;
-  if (bytes < size_t{4} << 20) return;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + kPage - 1) & ~(kPage - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) & ~(kPage - 1);
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+// Large buffers start at a huge page and are made of those: fewer page faults, and none is split when the buffer moves.
+IdBuffer allocate(size_t ids) {
+  const size_t bytes = std::max<size_t>(ids, 1) * sizeof(uint32_t);
+  const bool is_large = bytes >= 2 * kHugePage;
+  void* const memory = is_large ? std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage) : std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  if (is_large) madvise(memory, bytes, MADV_HUGEPAGE);  // before the first touch, or it does nothing
+  return IdBuffer(static_cast<uint32_t*>(memory));
 }
 
 const uint8_t* bytes_of(std::string_view text) {
@@ -46,23 +49,26 @@ Encoder::Encoder(const Tokenizer& tokenizer)
       keys_(BlockSplitter::kEnds),
       hashes_(BlockSplitter::kEnds) {}
 
+void Encoder::expect(size_t text_bytes) {
+  cache_.expect(text_bytes);
+  const size_t ids = text_bytes / kBytesPerId;
+  if (count_ > 0 || ids <= capacity_ || ids * sizeof(uint32_t) < 2 * kHugePage) return;
+  ids_ = allocate(ids);
+  capacity_ = ids;
+}
+
 void Encoder::make_room(size_t ids) {
   const size_t wanted = count_ + ids + 8;  // a slot writes 4 at a time
   if (wanted <= capacity_) return;
   const size_t capacity = std::max(wanted, 2 * capacity_);
-  void* const grown = std::realloc(ids_.get(), capacity * sizeof(uint32_t));
-  if (grown == nullptr) throw std::bad_alloc();
-  (void)ids_.release();
-  ids_.reset(static_cast<uint32_t*>(grown));
+  IdBuffer grown = allocate(capacity);
+  if (count_ > 0) std::memcpy(grown.get(), ids_.get(), count_ * sizeof(uint32_t));
+  ids_ = std::move(grown);
   capacity_ = capacity;
-  advise_huge_pages(grown, capacity * sizeof(uint32_t));
 }
 
 IdBuffer allocate_ids(size_t count) {
-  IdBuffer ids(static_cast<uint32_t*>(std::malloc(std::max<size_t>(count, 1) * sizeof(uint32_t))));
-  if (ids == nullptr) throw std::bad_alloc();
-  advise_huge_pages(ids.get(), count * sizeof(uint32_t));
-  return ids;
+  return allocate(count);
 }
 
 IdBuffer Encoder::take_ids() {

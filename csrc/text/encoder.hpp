@@ -19,7 +19,7 @@ class Encoder {
   explicit Encoder(const Tokenizer& tokenizer);
 
   // Before a batch of so many bytes.
-  void expect(size_t text_bytes) { cache_.expect(text_bytes); }
+  void expect(size_t text_bytes);
 
   // Appends the ids of a well-formed text, and their spans where wanted. Memory is readable up to `readable_end`, behind the text.
   void encode(std::string_view text, bool with_spans, const uint8_t* readable_end);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "text/huge_array.hpp"
+
 namespace ayar::text {
 
 MergeTable::Layout MergeTable::layout_of(const std::vector<Merge>& merges, uint32_t id_bound) {
@@ -59,6 +61,9 @@ MergeTable::MergeTable(const CompiledImage& image, uint32_t id_count)
   if (slots_.size() <= kTailLines * kLine || slots_.size() % kLine != 0 || slots_.back() != kEmpty) {
     throw DamagedImage("the index of merges has a wrong size");
   }
+  copy_ = huge_array<uint64_t>(slots_.size());
+  std::copy(slots_.begin(), slots_.end(), copy_.get());
+  slots_ = {copy_.get(), slots_.size()};
   id_bits_ = layout[0];
   tie_bits_ = layout[1];
   code_bits_ = 64 - 2 * id_bits_;

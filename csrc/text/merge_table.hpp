@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -64,6 +65,7 @@ class MergeTable {
     return ((mixed ^ mixed >> 32) & 0xFFFFFFFF) * lines >> 32;
   }
 
+  std::shared_ptr<uint64_t[]> copy_;  // of the image's slots
   std::span<const uint64_t> slots_;
   std::span<const uint32_t> merged_;  // empty where codes hold ids
   size_t lines_ = 0;                  // that a pair may start at

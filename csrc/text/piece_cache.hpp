@@ -65,7 +65,7 @@ struct alignas(16) PieceSlot {
   }
 };
 
-// Four slots a bucket, in two lines of the cache: a piece's first two, then the others. A power of two in all.
+// Four slots a bucket, in two lines of the cache: a piece's first two, then, where these are full, the others. A power of two in all.
 struct PieceBucket {
   static size_t first(uint64_t hash, size_t slots) { return hash & (slots - 2); }
   static size_t second(uint64_t hash, size_t slots) { return first(hash, slots) ^ 2; }
@@ -81,6 +81,7 @@ inline const PieceSlot* find_slot(const PieceSlot* slots, size_t size, PieceKey 
   const PieceSlot* slot = pair + !holds(pair[0], key);  // which of the two it is cannot be guessed
   if (holds(*slot, key)) [[likely]]
     return slot;
+  if (pair[1].high == 0) return nullptr;  // the other line is only for what comes when this one is full
   const PieceSlot* const other = slots + PieceBucket::second(hash, size);
   slot = other + !holds(other[0], key);
   return holds(*slot, key) ? slot : nullptr;

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 
 from ayar.text import tokenizer_compiled
 from ayar.text.tokenizer import Tokenizer
@@ -35,6 +36,37 @@ def test_compiled_gives_the_same_ids(name: str, tmp_path: Path) -> None:
     for tokenizer in (first, again):
         assert np.array_equal(ids_of(tokenizer), ids_of(in_memory))
     assert again.decode(again.encode(TEXTS[0])) == in_memory.decode(in_memory.encode(TEXTS[0]))
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama3", "llama2"])
+def test_a_long_text_takes_the_seeds_into_the_cache(name: str, tmp_path: Path) -> None:
+    path = write_family(name, tmp_path)
+    rng = random.Random(2)
+    rows = [" ".join(rng.choices(TEXTS, k=40)) for _ in range(60)]
+    rows += [rng.choice(rows) for _ in range(2 * 2**20 // sum(len(row.encode()) for row in rows) * len(rows))]
+    assert sum(len(row.encode()) for row in rows) > 2**20  # from here on they move in
+    want = [ids.tobytes() for ids in map(Tokenizer.from_file(path).encode, rows)]
+    tokenizer = Tokenizer.from_file(path)
+    for _ in range(2):  # cold and warm
+        batch = tokenizer.encode_batch(rows)
+        assert [ids.tobytes() for ids in np.split(batch.ids, batch.offsets[1:-1])] == want
+
+
+def test_tokens_that_merges_do_not_make_are_found_whole(tmp_path: Path) -> None:
+    path = write_family("llama3", tmp_path)
+    content = json.loads(path.read_text())
+    vocabulary = content["model"]["vocab"]
+    lost = ["Ġqzx", "qzxqzxqzxqzxqzxqzx", "ÄŁÄŁÄŁ"]  # the second is longer than a seed
+    assert content["model"]["ignore_merges"]
+    vocabulary |= {token: max(vocabulary.values()) + 1 + i for i, token in enumerate(lost)}
+    path.write_text(json.dumps(content))
+    texts = ["a qzx qzx", "qzxqzxqzxqzxqzxqzx", "ğğğ ğğ qzxqzx"]
+    oracle = tokenizers.Tokenizer.from_str(json.dumps(content))
+    want = [encoding.ids for encoding in oracle.encode_batch(texts, add_special_tokens=False)]
+    assert {vocabulary[token] for token in lost} <= {token_id for ids in want for token_id in ids}
+    for _ in range(2):  # from the JSON, then from the compiled file
+        tokenizer = Tokenizer.from_file(path)
+        assert [tokenizer.encode(text).tolist() for text in texts] == want
 
 
 def test_the_file_is_read_instead_of_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

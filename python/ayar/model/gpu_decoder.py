@@ -59,7 +59,12 @@ class GpuDecoder:
 
     @staticmethod
     def load(
-        folder: str | Path, lora: LoraSettings, device: torch.device | str = "cuda", dtype: torch.dtype = torch.bfloat16, seed: int = 0
+        folder: str | Path,
+        lora: LoraSettings,
+        device: torch.device | str = "cuda",
+        dtype: torch.dtype = torch.bfloat16,
+        seed: int = 0,
+        keeping: Sequence[str] = (),
     ) -> "GpuDecoder":
         """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
 
@@ -104,6 +109,7 @@ class GpuDecoder:
             config.windows,
             local_rotation if config.local_rotation != config.rotation else None,
             Masks(dropout.threshold, seed, draw) if dropout.threshold else None,
+            keeping=keeping,
         )
 
     def trainable_parameters(self) -> AdapterParameters:

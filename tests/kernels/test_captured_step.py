@@ -17,13 +17,12 @@ pytest.importorskip("triton", reason="Triton is not installed: pip install 'ayar
 from triton.runtime.jit import JITFunction
 
 from ayar.model.adapters import LoraSettings
-from ayar.model.batch import PackedBatch
 from ayar.model.gpu_batch import Bucket, DeviceBatch
 from ayar.model.gpu_decoder import GpuDecoder
 from ayar.ops import backend
 from ayar.train.device_step import DeviceStep
 from ayar.train.graphs import MOST_GRAPHS, Graphs
-from tests.model.packing import packed
+from tests.model.packing import Packed, packed
 from tests.model.tiny import random_sequences, write_model
 
 # What waits for a device, or takes numbers from the host, if its tensors are on one.
@@ -104,7 +103,7 @@ def decoder(folder: Path, **lora: Any) -> GpuDecoder:
     return GpuDecoder.load(folder, LoraSettings(rank=4, **lora), "cpu", torch.float32)
 
 
-def batches(count: int) -> list[PackedBatch]:
+def batches(count: int) -> list[Packed]:
     """Batches of one bucket with other lengths, tokens and labels."""
     shapes = [(9, 20, 14), (20, 11, 9), (12, 12, 17), (15, 9, 20)]
     found = [packed(random_sequences(shapes[i % 4], seed=i), labelled_from=i % 3) for i in range(count)]

@@ -27,7 +27,7 @@ from ayar.ops.bordered import SPARE, BorderedWeight, bordered_like
 from ayar.ops.gpu_attention import Packing
 from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights, gpu_layer
 from ayar.ops.gpu_loss import gpu_linear_cross_entropy
-from ayar.ops.gpu_offload import Offload
+from ayar.ops.gpu_offload import Keeping, Offload
 
 
 @dataclass
@@ -54,7 +54,7 @@ class GpuDecoder:
     local_rotation: tuple[Tensor, Tensor] | None = None
     masks: Masks | None = None
     is_dropping: bool = False
-    keeping: Sequence[str] = ()
+    keeping: Sequence[Keeping] = ()
     offload: Offload = field(default_factory=Offload)
 
     @staticmethod
@@ -64,7 +64,7 @@ class GpuDecoder:
         device: torch.device | str = "cuda",
         dtype: torch.dtype = torch.bfloat16,
         seed: int = 0,
-        keeping: Sequence[str] = (),
+        keeping: Sequence[Keeping] = (),
     ) -> "GpuDecoder":
         """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
 
@@ -170,11 +170,10 @@ class GpuDecoder:
         delta: Tensor | None = None
         masks = self.masks if self.is_dropping else None
         self.offload.clear()
-        how = self.keeping or ["stored"] * len(self.layers)
-        for weights, adapters, window, name in zip(self.layers, self.adapters, self._windows(), how, strict=True):
-            keeping = self.offload if name == "offloaded" else name
+        default: Sequence[Keeping] = ["stored"] * len(self.layers)
+        for weights, adapters, window, keeping in zip(self.layers, self.adapters, self._windows(), self.keeping or default, strict=True):
             shape = self.shape._replace(window=window)
-            stream, delta = gpu_layer(stream, delta, weights, adapters, shape, packings[window], masks, keeping)
+            stream, delta = gpu_layer(stream, delta, weights, adapters, shape, packings[window], masks, keeping, self.offload)
         return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)
 
     def _windows(self) -> Sequence[int | None]:

@@ -12,7 +12,7 @@ Where memory is short, the large ones wait in the host's memory (``Offload``), o
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,9 +34,7 @@ from ayar.ops.gpu_adapters import (
     project,
 )
 from ayar.ops.gpu_attention import Packing, attention_backward, attention_forward
-from ayar.ops.gpu_offload import Offload
-
-Keeping = Literal["stored", "recomputed"] | Offload  # of what a layer's backward pass reads
+from ayar.ops.gpu_offload import Keeping, Offload
 
 
 class LayerWeights(NamedTuple):
@@ -116,12 +114,15 @@ def gpu_layer(
     packing: Packing,
     masks: Masks | None = None,
     keeping: Keeping = "stored",
+    offload: Offload | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(s₂, delta'): the stream after the attention, and what the feed-forward block adds to it. h, delta: (tokens, hidden_size).
 
-    masks: of the adapters' dropout, None without. keeping: the result is the same, bit by bit.
+    masks: of the adapters' dropout, None without. keeping: the result is the same, bit by bit. offload: where to, if that is wanted.
     """
-    return _Layer.apply(h, delta, weights, adapters, shape, packing, masks, keeping, *adapters.tensors)
+    if keeping == "offloaded" and offload is None:
+        raise BackendError("gpu_layer: keeping is 'offloaded', but there is no offload to take the layer's activations")
+    return _Layer.apply(h, delta, weights, adapters, shape, packing, masks, keeping, offload, *adapters.tensors)
 
 
 def _computed(
@@ -174,18 +175,20 @@ class _Layer(torch.autograd.Function):
         packing: Packing,
         masks: Masks | None,
         keeping: Keeping,
+        offload: Offload | None,
         *_: Tensor,
     ) -> tuple[Tensor, Tensor]:
         added, kept = _computed(h, delta, weights, adapters, shape, packing, masks)
         ctx.moved = None
         if keeping == "recomputed":
             ctx.save_for_backward(kept.first)
-        elif isinstance(keeping, Offload) and any(ctx.needs_input_grad):
-            ctx.moved = keeping.put(list(kept[:LARGE]))
+        elif keeping == "offloaded" and offload is not None and any(ctx.needs_input_grad):
+            ctx.moved = offload.put(list(kept[:LARGE]))
             ctx.save_for_backward(*kept[LARGE:])
         else:
             ctx.save_for_backward(*kept)
-        ctx.weights, ctx.adapters, ctx.shape, ctx.packing, ctx.masks, ctx.keeping = weights, adapters, shape, packing, masks, keeping
+        ctx.weights, ctx.adapters, ctx.shape, ctx.packing, ctx.masks = weights, adapters, shape, packing, masks
+        ctx.keeping, ctx.offload = keeping, offload
         ctx.writers, ctx.is_spent = [weight.writer for weight in _products(weights)], False
         return kept.second, added
 
@@ -239,7 +242,7 @@ class _Layer(torch.autograd.Function):
             rms_norm.launch_norm_backward(normed, first, weights.attention_norm, rstd1, dstream, dh)
             dh.ayar_border = weights.down.border  # pyright: ignore[reportAttributeAccessIssue]: read by the layer below
         tensors = [gradients[id(t)] for group in ctx.adapters.groups for factor in group.factors for t in (factor.lora_A, factor.lora_B)]
-        return (dh, dh if ctx.needs_input_grad[1] else None, *[None] * 6, *tensors)
+        return (dh, dh if ctx.needs_input_grad[1] else None, *[None] * 7, *tensors)
 
 
 def _kept_of(ctx: Any) -> tuple[Any, ...]:
@@ -248,7 +251,7 @@ def _kept_of(ctx: Any) -> tuple[Any, ...]:
         (first,) = ctx.saved_tensors
         return _computed(first, None, ctx.weights, ctx.adapters, ctx.shape, ctx.packing, ctx.masks)[1]
     if ctx.moved is not None:
-        return (*ctx.keeping.take(ctx.moved), *ctx.saved_tensors)
+        return (*ctx.offload.take(ctx.moved), *ctx.saved_tensors)
     return ctx.saved_tensors
 
 

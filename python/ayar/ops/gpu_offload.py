@@ -2,12 +2,14 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ayar.errors import BackendError
+
+Keeping = Literal["stored", "offloaded", "recomputed"]  # what becomes of a layer's activations until its backward pass
 
 
 @dataclass

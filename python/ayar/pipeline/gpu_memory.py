@@ -5,15 +5,13 @@ the next ones are recomputed. Sizes are counted from the shapes: ``ops/gpu_layer
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ayar.errors import TrainingError
 from ayar.model.adapters import LoraSettings, module_shapes
 from ayar.model.config import ModelConfig
 from ayar.ops.bordered import SPARE
+from ayar.ops.gpu_offload import Keeping
 from ayar.pipeline.gpu_model import GEMM_SHARE, Gpu
-
-Keeping = Literal["stored", "offloaded", "recomputed"]
 
 _RUNTIME_BYTES = 800_000_000  # CUDA's context, cuBLAS's workspaces, Triton's code
 _LOGITS_BYTES = 2 * (256 << 20)  # a chunk of logits (ops/gpu_loss.py), and once more for a product's workspace
@@ -57,11 +55,14 @@ def memory_plan(config: ModelConfig, lora: LoraSettings, tokens: int, width: int
     hidden_share = min(1.0, seconds * _HOST_BYTES_PER_SECOND / (layer * tokens))
 
     def planned(offloaded: int, recomputed: int) -> MemoryPlan:
-        below = adapted.start
-        keeping: list[Keeping] = ["stored"] * config.num_hidden_layers
-        keeping[below : below + offloaded] = ["offloaded"] * offloaded
-        keeping[below + offloaded : below + offloaded + recomputed] = ["recomputed"] * recomputed
         stored = len(adapted) - offloaded - recomputed
+        runs: list[tuple[Keeping, int]] = [
+            ("stored", adapted.start),
+            ("offloaded", offloaded),
+            ("recomputed", recomputed),
+            ("stored", stored),
+        ]
+        keeping = tuple(name for name, count in runs for _ in range(count))
         on_card = tokens * (layer * (stored + min(2, offloaded)) + hidden * recomputed)  # one leaves or comes while another is used
         host = tokens * layer * offloaded
         return MemoryPlan(

@@ -170,8 +170,10 @@ class GpuDecoder:
         delta: Tensor | None = None
         masks = self.masks if self.is_dropping else None
         self.offload.clear()
-        default: Sequence[Keeping] = ["stored"] * len(self.layers)
-        for weights, adapters, window, keeping in zip(self.layers, self.adapters, self._windows(), self.keeping or default, strict=True):
+        stored: Keeping = "stored"
+        for weights, adapters, window, keeping in zip(
+            self.layers, self.adapters, self._windows(), self.keeping or [stored] * len(self.layers), strict=True
+        ):
             shape = self.shape._replace(window=window)
             stream, delta = gpu_layer(stream, delta, weights, adapters, shape, packings[window], masks, keeping, self.offload)
         return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)

@@ -62,7 +62,7 @@ def memory_plan(config: ModelConfig, lora: LoraSettings, tokens: int, width: int
             ("recomputed", recomputed),
             ("stored", stored),
         ]
-        keeping = tuple(name for name, count in runs for _ in range(count))
+        keeping: tuple[Keeping, ...] = tuple(name for name, count in runs for _ in range(count))
         on_card = tokens * (layer * (stored + min(2, offloaded)) + hidden * recomputed)  # one leaves or comes while another is used
         host = tokens * layer * offloaded
         return MemoryPlan(

@@ -1,6 +1,7 @@
 """Activations stored, recomputed and offloaded: the same loss and the same gradients, bit by bit."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from ayar.model.adapters import LoraSettings
 from ayar.model.gpu_decoder import GpuDecoder
 from ayar.ops import backend
+from ayar.ops.gpu_offload import Keeping
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # a script's own folder is all that it finds
 from tests.model.packing import packed
@@ -31,7 +33,8 @@ def keeping(dtype: torch.dtype) -> list[Tensor]:
         with torch.no_grad():
             parameters.values.copy_(torch.randn(len(parameters.values), generator=torch.Generator().manual_seed(5)) / 8)
         results = []
-        for how in ((), ("recomputed", "offloaded", "stored"), ("offloaded", "recomputed", "offloaded")):
+        ways: list[Sequence[Keeping]] = [(), ("recomputed", "offloaded", "stored"), ("offloaded", "recomputed", "offloaded")]
+        for how in ways:
             decoder.keeping = how
             parameters.gradients.zero_()
             with decoder.dropping_out(1):

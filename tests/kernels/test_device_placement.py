@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """A training step on a device that is not there: tensors without contents, of which torch keeps shape, type and device ("meta"). Every
 operator must find its operands on one device, PyTorch's own attention included; Triton's launches are checked one by one."""
 

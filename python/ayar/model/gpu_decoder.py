@@ -170,7 +170,7 @@ class GpuDecoder:
         delta: Tensor | None = None
         masks = self.masks if self.is_dropping else None
         self.offload.clear()
-        stored: Keeping = "stored"
+        stored: list[Keeping] = ["stored" for _ in self.layers]
         for weights, adapters, window, keeping in zip(
             self.layers, self.adapters, self._windows(), self.keeping or [stored] * len(self.layers), strict=True
         ):

@@ -171,9 +171,7 @@ class GpuDecoder:
         masks = self.masks if self.is_dropping else None
         self.offload.clear()
         stored: list[Keeping] = ["stored" for _ in self.layers]
-        for weights, adapters, window, keeping in zip(
-            self.layers, self.adapters, self._windows(), self.keeping or [stored] * len(self.layers), strict=True
-        ):
+        for weights, adapters, window, keeping in zip(self.layers, self.adapters, self._windows(), self.keeping or stored, strict=True):
             shape = self.shape._replace(window=window)
             stream, delta = gpu_layer(stream, delta, weights, adapters, shape, packings[window], masks, keeping, self.offload)
         return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)

@@ -39,6 +39,7 @@ def show_prediction(prediction: GpuPrediction) -> None:
     for engine, seconds in prediction.step_seconds.items():
         out.print(f"  {engine}: {seconds:.3g} s a step")
     out.print(f"  all steps with ayar: {duration(prediction.seconds)}")
+    out.print(f"  memory: {prediction.memory}", soft_wrap=True)
 
 
 def show_doctor(checks: list[Check]) -> None:

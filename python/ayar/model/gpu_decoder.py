@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ayar.kernels.philox import Masks
 from ayar.model.adapters import AdapterParameters, LoraSettings, TargetModule, gate_up_modules, qkv_modules
 from ayar.model.batch import PackedBatch
 from ayar.model.config import ModelConfig
+from ayar.model.gpu_batch import Bucket, DeviceBatch
 from ayar.model.loading import Layer, checked_files, read_layer, read_norm
 from ayar.model.rotary import RotaryTable
 from ayar.model.weights import Checkpoint
@@ -26,7 +27,7 @@ from ayar.ops.bordered import SPARE, BorderedWeight, bordered_like
 from ayar.ops.gpu_attention import Packing
 from ayar.ops.gpu_layer import LayerAdapters, LayerShape, LayerWeights, gpu_layer
 from ayar.ops.gpu_loss import gpu_linear_cross_entropy
-from ayar.ops.visibility import visibility
+from ayar.ops.gpu_offload import Keeping, Offload
 
 
 @dataclass
@@ -34,7 +35,8 @@ class GpuDecoder:
     """embedding: (vocab, hidden). norm: (hidden,) fp32. cos, sin: (positions, turned dimensions / 2) fp32. One adapter group a layer.
 
     Everything on one device; adapters in fp32, all else in one dtype. windows: of each layer; empty: ``shape.window`` in all.
-    local_rotation: (cos, sin) of the layers that have a window, where theirs differ.
+    local_rotation: (cos, sin) of the layers that have a window, where theirs differ. keeping: of each layer, what becomes of its activations:
+    "stored", "offloaded", "recomputed"; empty: all stored.
     """
 
     embedding: Tensor
@@ -52,10 +54,17 @@ class GpuDecoder:
     local_rotation: tuple[Tensor, Tensor] | None = None
     masks: Masks | None = None
     is_dropping: bool = False
+    keeping: Sequence[Keeping] = ()
+    offload: Offload = field(default_factory=Offload)
 
     @staticmethod
     def load(
-        folder: str | Path, lora: LoraSettings, device: torch.device | str = "cuda", dtype: torch.dtype = torch.bfloat16, seed: int = 0
+        folder: str | Path,
+        lora: LoraSettings,
+        device: torch.device | str = "cuda",
+        dtype: torch.dtype = torch.bfloat16,
+        seed: int = 0,
+        keeping: Sequence[Keeping] = (),
     ) -> "GpuDecoder":
         """Loads a folder of config.json and safetensors onto ``device``, a tensor at a time, with fresh adapters.
 
@@ -100,6 +109,7 @@ class GpuDecoder:
             config.windows,
             local_rotation if config.local_rotation != config.rotation else None,
             Masks(dropout.threshold, seed, draw) if dropout.threshold else None,
+            keeping=keeping,
         )
 
     def trainable_parameters(self) -> AdapterParameters:
@@ -131,47 +141,53 @@ class GpuDecoder:
 
         batch: numpy arrays or CPU tensors. Raises ModelError where a sequence is longer than cos and sin.
         """
-        hidden = self.hidden_states(batch)
-        positions, targets = (self._on_device(values, torch.int64) for values in (batch.positions, batch.targets))
-        weights = self._on_device(batch.weights, torch.float32)
-        return gpu_linear_cross_entropy(hidden, self.head, positions, targets, weights, self.final_softcap)
+        return self.loss_in(self._sent(batch))
+
+    def loss_in(self, buffers: DeviceBatch) -> Tensor:
+        """The same of a batch that is on the device. Launches the same whatever the buffers hold, and reads nothing back."""
+        hidden = self._hidden_states(buffers)
+        return gpu_linear_cross_entropy(hidden, self.head, buffers.positions, buffers.targets, buffers.weights, self.final_softcap)
 
     def hidden_states(self, batch: PackedBatch) -> Tensor:
         """(T, hidden) after the final norm."""
-        packings = self._packings(batch)
-        stream: Tensor = self.embedding.index_select(0, self._on_device(batch.input_ids, torch.int64))
+        return self._hidden_states(self._sent(batch))
+
+    def require_context(self, batch: PackedBatch) -> None:
+        """Raises ModelError where a sequence is longer than cos and sin."""
+        longest = int(np.asarray(batch.position_ids).max(initial=-1)) + 1
+        if longest > len(self.cos):
+            raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {len(self.cos)}.")
+
+    def _sent(self, batch: PackedBatch) -> DeviceBatch:
+        self.require_context(batch)
+        buffers = DeviceBatch(Bucket.exact(batch), self.embedding.device)
+        buffers.fill(batch)
+        return buffers
+
+    def _hidden_states(self, buffers: DeviceBatch) -> Tensor:
+        packings = self._packings(buffers)
+        stream: Tensor = self.embedding.index_select(0, buffers.input_ids)
         delta: Tensor | None = None
         masks = self.masks if self.is_dropping else None
-        for weights, adapters, window in zip(self.layers, self.adapters, self._windows(), strict=True):
-            stream, delta = gpu_layer(stream, delta, weights, adapters, self.shape._replace(window=window), packings[window], masks)
+        self.offload.clear()
+        stored: list[Keeping] = ["stored" for _ in self.layers]
+        for weights, adapters, window, keeping in zip(self.layers, self.adapters, self._windows(), self.keeping or stored, strict=True):
+            shape = self.shape._replace(window=window)
+            stream, delta = gpu_layer(stream, delta, weights, adapters, shape, packings[window], masks, keeping, self.offload)
         return _FinalNorm.apply(stream, delta, self.norm, self.shape.eps)
 
     def _windows(self) -> Sequence[int | None]:
         return self.windows or [self.shape.window] * len(self.layers)
 
-    def _packings(self, batch: PackedBatch) -> dict[int | None, Packing]:
+    def _packings(self, buffers: DeviceBatch) -> dict[int | None, Packing]:
         """What attention takes, for each window that a layer has."""
-        bounds, parents, position_ids = (np.asarray(values) for values in (batch.cu_seqlens, batch.parents, batch.position_ids))
-        longest = int(position_ids.max()) + 1 if len(position_ids) else 0
-        if longest > len(self.cos):
-            raise ModelError(f"A sequence of {longest} tokens is longer than the model's context of {len(self.cos)}.")
-        positions = self._on_device(position_ids, torch.int32)
-        until = self._on_device(visibility(bounds, parents)[0], torch.int32)
-        lengths = np.diff(bounds)
-        is_tree = bool((parents >= 0).any())
-        plain = (None, 0) if is_tree else (self._on_device(bounds, torch.int32), int(lengths.max()) if len(lengths) else 0)
+        until, positions, longest = buffers.visible_until, buffers.position_ids, buffers.bucket.longest
         packings = {}
-        for window in set(self._windows()):
+        for window in dict.fromkeys(self._windows()):
             plan = attention.plan(until, positions, self.shape.head_dim, self.embedding.element_size(), window)
             table = self.local_rotation if window is not None and self.local_rotation is not None else (self.cos, self.sin)
-            packings[window] = Packing(*table, positions, plan, *plain)
+            packings[window] = Packing(*table, positions, plan, buffers.cu_seqlens if longest else None, longest)
         return packings
-
-    def _on_device(self, values: object, dtype: torch.dtype) -> Tensor:
-        tensor = torch.as_tensor(values, dtype=dtype)
-        if self.embedding.is_cuda and not tensor.is_cuda:
-            return tensor.pin_memory().to(self.embedding.device, non_blocking=True)
-        return tensor
 
 
 class _OnDevice:

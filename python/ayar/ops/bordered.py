@@ -113,8 +113,8 @@ class BorderedWeight:
             self._buffer = self._new_buffer(old, -(-used // SPARE) * SPARE)
             self.frozen.copy_(old)
         outputs, inputs = self.shape
-        self._buffer[:outputs, inputs : inputs + used] = 0
-        self._buffer[outputs : outputs + used, :inputs] = 0
+        self._buffer[:outputs, inputs : inputs + used].zero_()
+        self._buffer[outputs : outputs + used, :inputs].zero_()
         for factor in factors:
             self._buffer[factor.rows, inputs + factor.column : inputs + factor.column + factor.rank] = factor.lora_B * factor.scaling
             self._buffer[outputs + factor.column : outputs + factor.column + factor.rank, :inputs] = factor.lora_A

@@ -49,7 +49,7 @@ def project(x: Tensor, weight: Product, group: Group, masks: Masks | None) -> No
         parts = [(slice(begin, min(begin + FUSED_RANK, group.used)), 0) for begin in range(0, group.used, FUSED_RANK)]
     else:
         parts = [(factor.columns, factor.stream) for factor in group.factors]
-        border_of(x, group.used)[:, sum(factor.rank for factor in group.factors) :] = 0
+        border_of(x, group.used)[:, sum(factor.rank for factor in group.factors) :].zero_()
     for columns, stream in parts:
         part = lora_A[columns]
         u = x.new_empty(x.shape[0], lora_linear.padded_rank(len(part)))
@@ -71,7 +71,7 @@ def product_backward(weight: Product, dy: Tensor, group: Group, masks: Masks | N
 def output_gradients(dy: Tensor, u: Tensor, group: Group, gradients: dict[int, Tensor]) -> None:
     """v = s · dy B into the spare columns of dy, dB = s · dyᵀ u; each adapter reads the columns of its own projection."""
     v = border_of(dy, group.used)
-    v[:, sum(factor.rank for factor in group.factors) :] = 0
+    v[:, sum(factor.rank for factor in group.factors) :].zero_()
     for factor in group.factors:
         gradient = gradients[id(factor.lora_B)] = torch.empty_like(factor.lora_B)
         part = dy[:, factor.rows]
@@ -121,7 +121,7 @@ def _gate_backward_at_once(
     db = (torch.empty_like(gate.lora_B), torch.empty_like(up.lora_B))
     gradients[id(gate.lora_B)], gradients[id(up.lora_B)] = db
     v = border_of(gate_up, group.used)
-    v[:, gate.rank + up.rank :] = 0
+    v[:, gate.rank + up.rank :].zero_()
     swiglu_backward.launch_swiglu_lora_backward(
         dy, gate_up, gate_up, v_down, u, (gate.lora_B, up.lora_B), (gate.scaling, up.scaling), v, da, db, is_gelu
     )

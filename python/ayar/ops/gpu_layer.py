@@ -7,6 +7,8 @@
 Some families also norm each head of q and k before rope, and d and delta' before they join the stream. Kept for the backward pass: s₁,
 s₂, q k v, a, g p, and the narrow u of each (and d, delta' where they are normed). Normalised rows and act(g) · p are not: A's gradient is
 taken from s with the norm's factors outside the product, and act(g) · p is recomputed in the kernel that needs it.
+
+Where memory is short, the large ones wait in the host's memory (``Offload``), or s₁ alone is kept and the layer computed again.
 """
 
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ from ayar.ops.gpu_adapters import (
     project,
 )
 from ayar.ops.gpu_attention import Packing, attention_backward, attention_forward
+from ayar.ops.gpu_offload import Keeping, Offload
 
 
 class LayerWeights(NamedTuple):
@@ -78,6 +81,30 @@ class LayerAdapters:
         self.groups = tuple(group_of(group) for group in adapters)
 
 
+class Kept(NamedTuple):
+    """What the backward pass reads."""
+
+    first: Tensor
+    qkv: Tensor
+    mixed: Tensor
+    second: Tensor
+    gate_up: Tensor
+    rstd1: Tensor
+    u_qkv: Tensor
+    logsumexp: Tensor
+    rstd2: Tensor
+    u_gate: Tensor
+    u_down: Tensor
+    rstd_heads: Tensor | None
+    attended: Tensor | None
+    output: Tensor | None
+    rstd_attended: Tensor | None
+    rstd_output: Tensor | None
+
+
+LARGE = 5  # the first fields of Kept: what is worth moving
+
+
 def gpu_layer(
     h: Tensor,
     delta: Tensor | None,
@@ -86,12 +113,54 @@ def gpu_layer(
     shape: LayerShape,
     packing: Packing,
     masks: Masks | None = None,
+    keeping: Keeping = "stored",
+    offload: Offload | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(s₂, delta'): the stream after the attention, and what the feed-forward block adds to it. h, delta: (tokens, hidden_size).
 
-    masks: of the adapters' dropout, None without.
+    masks: of the adapters' dropout, None without. keeping: the result is the same, bit by bit. offload: where to, if that is wanted.
     """
-    return _Layer.apply(h, delta, weights, adapters, shape, packing, masks, *adapters.tensors)
+    if keeping == "offloaded" and offload is None:
+        raise BackendError("gpu_layer: keeping is 'offloaded', but there is no offload to take the layer's activations")
+    return _Layer.apply(h, delta, weights, adapters, shape, packing, masks, keeping, offload, *adapters.tensors)
+
+
+def _computed(
+    h: Tensor, delta: Tensor | None, weights: LayerWeights, adapters: LayerAdapters, shape: LayerShape, packing: Packing, masks: Masks | None
+) -> tuple[Tensor, Kept]:  # fmt: skip
+    """(delta', what the backward pass reads, s₂ among it)."""
+    tokens, hidden = h.shape
+    qkv_group, o_group, gate_group, down_group = adapters.groups
+
+    first, rstd1, qkv, u_qkv = _normed_product(h, delta, weights.attention_norm, shape.eps, weights.qkv, qkv_group, masks)
+    heads, rstd_heads = _turned(qkv, weights.head_norm, packing, shape)
+    weights.o.write(o_group.factors)
+    mixed = bordered_rows(tokens, weights.o.shape[1], h, weights.o.border)
+    lora_A = weights.o.below(o_group.used) if o_group.is_fused(masks) else None
+    logsumexp = attention_forward(heads, packing, shape, mixed, lora_A)
+    if lora_A is None:
+        project(mixed, weights.o, o_group, masks)
+    attended = h.new_empty(tokens, hidden)
+    weights.o.product(mixed, o_group.used, attended)
+    joined, rstd_attended = _normed(attended, weights.post_attention_norm, shape.eps)
+
+    second, rstd2, gate_up, u_gate = _normed_product(
+        first, joined, weights.mlp_norm, shape.eps, weights.gate_up, gate_group, masks, weights.gate_up.border
+    )
+    weights.down.write(down_group.factors)
+    activated = bordered_rows(tokens, weights.down.shape[1], h, weights.down.border)
+    lora_A = weights.down.below(down_group.used) if down_group.is_fused(masks) else None
+    u = None if lora_A is None else border_of(activated, weights.down.border)
+    swiglu.launch_swiglu_project(gate_up, lora_A, activated, u, shape.gelu)
+    if lora_A is None:
+        project(activated, weights.down, down_group, masks)
+    u_down = border_of(activated, down_group.used).clone() if down_group.used else activated.new_empty(tokens, 0)
+    output = h.new_empty(tokens, hidden)
+    weights.down.product(activated, down_group.used, output)
+    added, rstd_output = _normed(output, weights.post_mlp_norm, shape.eps)
+    normed_after = (attended, output) if weights.post_mlp_norm is not None else (None, None)
+    small = rstd1, u_qkv, logsumexp, rstd2, u_gate, u_down, rstd_heads
+    return added, Kept(first, qkv, mixed, second, gate_up, *small, *normed_after, rstd_attended, rstd_output)
 
 
 class _Layer(torch.autograd.Function):
@@ -105,44 +174,23 @@ class _Layer(torch.autograd.Function):
         shape: LayerShape,
         packing: Packing,
         masks: Masks | None,
+        keeping: Keeping,
+        offload: Offload | None,
         *_: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        tokens, hidden = h.shape
-        qkv_group, o_group, gate_group, down_group = adapters.groups
-
-        first, rstd1, qkv, u_qkv = _normed_product(h, delta, weights.attention_norm, shape.eps, weights.qkv, qkv_group, masks)
-        heads, rstd_heads = _turned(qkv, weights.head_norm, packing, shape)
-        weights.o.write(o_group.factors)
-        mixed = bordered_rows(tokens, weights.o.shape[1], h, weights.o.border)
-        lora_A = weights.o.below(o_group.used) if o_group.is_fused(masks) else None
-        logsumexp = attention_forward(heads, packing, shape, mixed, lora_A)
-        if lora_A is None:
-            project(mixed, weights.o, o_group, masks)
-        attended = h.new_empty(tokens, hidden)
-        weights.o.product(mixed, o_group.used, attended)
-        joined, rstd_attended = _normed(attended, weights.post_attention_norm, shape.eps)
-
-        second, rstd2, gate_up, u_gate = _normed_product(
-            first, joined, weights.mlp_norm, shape.eps, weights.gate_up, gate_group, masks, weights.gate_up.border
-        )
-        weights.down.write(down_group.factors)
-        activated = bordered_rows(tokens, weights.down.shape[1], h, weights.down.border)
-        lora_A = weights.down.below(down_group.used) if down_group.is_fused(masks) else None
-        u = None if lora_A is None else border_of(activated, weights.down.border)
-        swiglu.launch_swiglu_project(gate_up, lora_A, activated, u, shape.gelu)
-        if lora_A is None:
-            project(activated, weights.down, down_group, masks)
-        u_down = border_of(activated, down_group.used).clone() if down_group.used else activated.new_empty(tokens, 0)
-        output = h.new_empty(tokens, hidden)
-        weights.down.product(activated, down_group.used, output)
-        added, rstd_output = _normed(output, weights.post_mlp_norm, shape.eps)
-
-        plain = first, rstd1, u_qkv, qkv, mixed, logsumexp, second, rstd2, u_gate, gate_up, u_down
-        normed_after = (attended, output) if weights.post_mlp_norm is not None else (None, None)
-        ctx.save_for_backward(*plain, rstd_heads, *normed_after, rstd_attended, rstd_output)
-        ctx.weights, ctx.groups, ctx.shape, ctx.packing, ctx.masks = weights, adapters.groups, shape, packing, masks
+        added, kept = _computed(h, delta, weights, adapters, shape, packing, masks)
+        ctx.moved = None
+        if keeping == "recomputed":
+            ctx.save_for_backward(kept.first)
+        elif keeping == "offloaded" and offload is not None and any(ctx.needs_input_grad):
+            ctx.moved = offload.put(list(kept[:LARGE]))
+            ctx.save_for_backward(*kept[LARGE:])
+        else:
+            ctx.save_for_backward(*kept)
+        ctx.weights, ctx.adapters, ctx.shape, ctx.packing, ctx.masks = weights, adapters, shape, packing, masks
+        ctx.keeping, ctx.offload = keeping, offload
         ctx.writers, ctx.is_spent = [weight.writer for weight in _products(weights)], False
-        return second, added
+        return kept.second, added
 
     @staticmethod
     @once_differentiable
@@ -150,11 +198,11 @@ class _Layer(torch.autograd.Function):
         if ctx.is_spent:
             raise BackendError("gpu_layer: its backward pass ran already, and wrote over what it read: run the forward pass again")
         ctx.is_spent = True
-        first, rstd1, u_qkv, qkv, mixed, logsumexp, second, rstd2, u_gate, gate_up, u_down, *rest = ctx.saved_tensors
-        rstd_heads, attended, output, rstd_attended, rstd_output = rest
         weights, shape, packing, masks = ctx.weights, ctx.shape, ctx.packing, ctx.masks
-        qkv_group, o_group, gate_group, down_group = ctx.groups
-        for weight, group, writer in zip(_products(weights), ctx.groups, ctx.writers, strict=True):
+        first, qkv, mixed, second, gate_up, rstd1, u_qkv, logsumexp, rstd2, u_gate, u_down, *rest = _kept_of(ctx)
+        rstd_heads, attended, output, rstd_attended, rstd_output = rest
+        qkv_group, o_group, gate_group, down_group = ctx.adapters.groups
+        for weight, group, writer in zip(_products(weights), ctx.adapters.groups, ctx.writers, strict=True):
             if weight.writer is not writer:  # another forward pass has written its borders since
                 weight.write(group.factors)
         gradients: dict[int, Tensor] = {}
@@ -193,8 +241,18 @@ class _Layer(torch.autograd.Function):
             dh = bordered_like(first, weights.down.border)
             rms_norm.launch_norm_backward(normed, first, weights.attention_norm, rstd1, dstream, dh)
             dh.ayar_border = weights.down.border  # pyright: ignore[reportAttributeAccessIssue]: read by the layer below
-        tensors = [gradients[id(t)] for group in ctx.groups for factor in group.factors for t in (factor.lora_A, factor.lora_B)]
-        return (dh, dh if ctx.needs_input_grad[1] else None, None, None, None, None, None, *tensors)
+        tensors = [gradients[id(t)] for group in ctx.adapters.groups for factor in group.factors for t in (factor.lora_A, factor.lora_B)]
+        return (dh, dh if ctx.needs_input_grad[1] else None, *[None] * 7, *tensors)
+
+
+def _kept_of(ctx: Any) -> tuple[Any, ...]:
+    """What the forward pass left, from wherever it is."""
+    if ctx.keeping == "recomputed":
+        (first,) = ctx.saved_tensors
+        return _computed(first, None, ctx.weights, ctx.adapters, ctx.shape, ctx.packing, ctx.masks)[1]
+    if ctx.moved is not None:
+        return (*ctx.offload.take(ctx.moved), *ctx.saved_tensors)
+    return ctx.saved_tensors
 
 
 def _normed_product(

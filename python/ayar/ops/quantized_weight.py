@@ -78,7 +78,8 @@ class QuantizedWeight:
         used = used_columns(factors)
         if used > self.border:
             self._widen(self._below, -(-used // SPARE) * SPARE)
-        self._below[:used], self._beside[:, :used] = 0, 0
+        self._below[:used].zero_()
+        self._beside[:, :used].zero_()
         for factor in factors:
             self._beside[factor.rows, factor.columns] = (factor.lora_B * factor.scaling).to(self._beside.dtype)
             self._below[factor.columns] = factor.lora_A.to(self._below.dtype)

@@ -39,6 +39,11 @@ GPUS = {
 }
 
 
+def card_like(name: str) -> Gpu:
+    """The data sheet of a card by the name that its driver gives; of one that is not known, that of the fastest."""
+    return next((gpu for gpu in GPUS.values() if gpu.name.split()[-1 if "RTX" in gpu.name else 0].split("-")[0] in name), GPUS["h100"])
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A Llama-shaped model: sizes as in config.json."""

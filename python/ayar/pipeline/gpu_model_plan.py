@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 
-from ayar.errors import RecipeError
+import torch
+
+from ayar.errors import RecipeError, TrainingError
+from ayar.model.config import ModelConfig
 from ayar.pipeline import gpu_model
 from ayar.pipeline.base_model import base_model
 from ayar.pipeline.events import silent
+from ayar.pipeline.gpu_memory import memory_plan
 from ayar.pipeline.plan import Plan
 from ayar.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class GpuPrediction:
-    """step_seconds: by engine, of one optimizer step. seconds: of all steps with ours."""
+    """step_seconds: by engine, of one optimizer step. seconds: of all steps with ours. memory: what it takes and how it fits, in words."""
 
     gpu: str
     step_seconds: dict[str, float]
     seconds: float
+    memory: str
 
 
 def predict(recipe: Recipe, plan: Plan, gpu: str) -> GpuPrediction:
@@ -39,4 +44,13 @@ def predict(recipe: Recipe, plan: Plan, gpu: str) -> GpuPrediction:
     batch = gpu_model.Batch(sequences, max(1, rows // sequences), labelled)
     card = gpu_model.GPUS[gpu]
     step = {engine.__name__: gpu_model.step_seconds(engine, architecture, batch, recipe.lora.rank, card) for engine in gpu_model.ENGINES}
-    return GpuPrediction(card.name, step, step["ayar"] * plan.steps)
+    return GpuPrediction(card.name, step, step["ayar"] * plan.steps, _memory(recipe, config, card))
+
+
+def _memory(recipe: Recipe, config: ModelConfig, card: gpu_model.Gpu) -> str:
+    width = getattr(torch, recipe.train.dtype).itemsize
+    try:
+        found = memory_plan(config, recipe.lora, recipe.train.tokens_per_batch, width, card, card.memory * 1e9)
+    except TrainingError as error:
+        return str(error)
+    return f"{found.total / 1e9:.1f} GB of {card.memory:g}; {found.sentence()}"

@@ -10,6 +10,9 @@ import torch
 from ayar.errors import ModelError, TrainingError
 from ayar.model.config import ModelConfig
 from ayar.model.decoder import Decoder
+from ayar.pipeline.events import Note, Progress, silent
+from ayar.pipeline.gpu_memory import memory_plan
+from ayar.pipeline.gpu_model import card_like
 from ayar.recipe import Recipe
 from ayar.train.trained_model import TrainedModel
 
@@ -45,12 +48,16 @@ def _machine_obstacle() -> str | None:
     return "Triton is not installed (pip install 'ayar[gpu]')" if importlib.util.find_spec("triton") is None else None
 
 
-def load_for_training(recipe: Recipe, config: ModelConfig, placed: Placement) -> TrainedModel:
-    """The base model with fresh adapters, where it was placed."""
+def load_for_training(recipe: Recipe, config: ModelConfig, placed: Placement, progress: Progress = silent) -> TrainedModel:
+    """The base model with fresh adapters, where it was placed. Raises TrainingError where a GPU has not enough memory."""
     dtype = getattr(torch, recipe.train.dtype)
     if placed.device == "cpu":
         return Decoder.load(config.folder, recipe.lora, dtype, recipe.seed)
-    return _gpu_decoder().GpuDecoder.load(config.folder, recipe.lora, placed.device, dtype, recipe.seed)
+    free, _ = torch.cuda.mem_get_info()
+    card = card_like(torch.cuda.get_device_name())
+    plan = memory_plan(config, recipe.lora, recipe.train.tokens_per_batch, dtype.itemsize, card, free)
+    progress(Note(f"About {plan.total / 1e9:.1f} GB of the GPU's {free / 1e9:.1f} free; {plan.sentence()}."))
+    return _gpu_decoder().GpuDecoder.load(config.folder, recipe.lora, placed.device, dtype, recipe.seed, plan.keeping)
 
 
 def _gpu_decoder() -> Any:

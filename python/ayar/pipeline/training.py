@@ -43,7 +43,7 @@ def train(recipe: Recipe, resume: bool | None = None, progress: Progress = silen
     model, rows = prepared_rows(recipe, progress, fresh=resume is False)
     progress(Note(placed.why))
     training, testing = (tokenized(recipe, model, table) for table in (rows.train, rows.test))
-    decoder = load_for_training(recipe, model.config, placed)
+    decoder = load_for_training(recipe, model.config, placed, progress)
 
     make_batches = packer_of(recipe, training)
     batches = lru_cache(maxsize=2)(make_batches)  # the plan, the run's identity and the loop ask for the same epochs one after the other

@@ -1,13 +1,12 @@
-"""One optimizer step: on the CPU, number by number; on a GPU, launched whole and waited for once, at its end."""
+"""One optimizer step of the loop: on the CPU here, on a GPU in ``device_step``."""
 
 from collections.abc import Sequence
-
-import torch
+from typing import cast
 
 from ayar.model.batch import PackedBatch
 from ayar.model.decoder import Decoder
 from ayar.ops import backend
-from ayar.train.device_optimizer import DeviceOptimizer
+from ayar.train.device_step import DeviceModel, DeviceStep
 from ayar.train.optimizer import Optimizer
 from ayar.train.trained_model import TrainedModel
 
@@ -27,31 +26,9 @@ class HostStep:
         return loss, norm
 
 
-class DeviceStep:
-    """Loss and norm stay on the device until the update has been launched; then both are read at once."""
-
-    def __init__(self, model: TrainedModel, weight_decay: float, max_grad_norm: float) -> None:
-        self._model = model
-        self.optimizer = DeviceOptimizer(model.trainable_parameters(), weight_decay, max_grad_norm)
-        self._loss = torch.zeros_like(self.optimizer.norm)
-
-    def __call__(self, batches: Sequence[PackedBatch], labelled: int, first_draw: int, learning_rate: float) -> tuple[float, float]:
-        """As HostStep's."""
-        self._loss.zero_()
-        for index, batch in enumerate(batches):
-            with self._model.dropping_out(first_draw + index):
-                batch_loss = self._model.loss(batch) / labelled
-            batch_loss.backward()
-            self._loss += batch_loss.detach()
-        self.optimizer.prepare(learning_rate)
-        self.optimizer.launch()
-        loss, norm = torch.stack((self._loss, self.optimizer.norm)).tolist()  # the step's only wait
-        return loss, norm
-
-
 def step_of(model: TrainedModel, weight_decay: float, max_grad_norm: float) -> HostStep | DeviceStep:
     """The one that suits where the model's adapters and kernels are."""
     if backend.is_triton(model.trainable_parameters().values):
-        return DeviceStep(model, weight_decay, max_grad_norm)
+        return DeviceStep(cast(DeviceModel, model), weight_decay, max_grad_norm)
     assert isinstance(model, Decoder)  # a GpuDecoder has its adapters on a GPU
     return HostStep(model, weight_decay, max_grad_norm)

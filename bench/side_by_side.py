@@ -108,10 +108,9 @@ def ayar(folder: Path, dtype: torch.dtype) -> Step:
             targets=tokens[positions + 1],
             weights=torch.ones(len(positions)),
         )
-        loss = decoder.loss(batch) / len(positions)
-        loss.backward()
+        loss = decoder.accumulate_gradients(batch, 1 / len(positions), draw=0)
         optimizer.step(LEARNING_RATE, optimizer.gradient_norm())
-        return loss.item()
+        return loss
 
     return step
 

@@ -24,6 +24,7 @@ from train_step import BATCH, SEQ_LEN, model_folder
 from train_step_worker import RANK, ayar_step
 
 STEPS = 5
+MARK = "<!-- measured -->"
 
 
 @dataclass
@@ -119,7 +120,7 @@ def copy_bandwidth() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE", help="where the figures are written")
-    parser.add_argument("--markdown", metavar="FILE", help="where the table is written")
+    parser.add_argument("--markdown", metavar="FILE", help="a page whose text below its mark the table replaces")
     arguments = parser.parse_args()
     peak = backend.peak_gflops(backend.chosen_isa(torch.bfloat16), torch.bfloat16, 0.5) * 1e9
     bandwidth = copy_bandwidth()
@@ -145,7 +146,7 @@ def main() -> None:
     lines.append(f"| outside of kernels | | | | | {(step_seconds - native_seconds) * 1e3:.1f} | |")
     print("\n".join(lines))
     if arguments.markdown:
-        Path(arguments.markdown).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_below_mark(Path(arguments.markdown), lines)
     figures = {
         "step_seconds": step_seconds,
         "kernel_seconds": native_seconds,
@@ -154,6 +155,12 @@ def main() -> None:
         "copy_gb_s": bandwidth / 1e9,
     }
     write_report(arguments.json, figures)
+
+
+def write_below_mark(path: Path, lines: list[str]) -> None:
+    """Replaces all that stands below the mark in a page, or makes a page of nothing else."""
+    above = path.read_text(encoding="utf-8").partition(MARK)[0] if path.exists() else ""
+    path.write_text("\n".join([above + MARK, "", *lines, ""]), encoding="utf-8")
 
 
 def fastest_step(folder: Path) -> tuple[dict[str, Row], float]:

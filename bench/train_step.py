@@ -7,6 +7,8 @@ step are compared before any figure is given. Peers: SDPA, no cache, no checkpoi
 Model FLOPs: 4 · P · T for the products with the P frozen matmul weights, head included (forward and dx), and 7 · S² · H · B · L for
 causal attention (2 forward, 5 backward). The adapters' own work, the norms and the optimizer are not credited.
 
+cost_growth: as many tokens in one sequence of 4,096 as in eight of 512, in percent of extra time beyond the FLOPs of attention.
+
 The same step is timed with narrower instruction sets forced by AYAR_ISA, each against its own peak: what a processor without bf16
 instructions (avx512), or a laptop (avx2), makes of bf16 weights with fp32 arithmetic.
 """
@@ -29,8 +31,8 @@ from ayar.model.config import ModelConfig
 from ayar.model.packaged import packaged_model
 from ayar.ops import backend
 from reporting import write_report
+from train_step_worker import BATCH, LONG, SEQ_LEN
 
-BATCH, SEQ_LEN = 4, 512
 SMOLLM2_135M = {
     "vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
     "num_key_value_heads": 3, "max_position_embeddings": 8192, "rope_theta": 100000.0, "rms_norm_eps": 1e-5,
@@ -116,6 +118,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     compared = [run("kernels", folder, count, arguments.steps) for count in sorted({1, threads})]
     figures |= {name: min(result[name] for result in compared) for name in compared[0]}  # the worse of one thread and all
     figures |= run("quantized", folder, threads, arguments.steps)
+    figures |= cost_growth(folder, threads, arguments.steps)
     write_report(arguments.json, figures, reasons)
 
 
@@ -170,13 +173,21 @@ def require_equal_answers(results: dict[str, dict[str, Any]]) -> None:
                 raise SystemExit(f"{side}: {name} is {result[name]}, ours is {ours[name]}: no speed is worth reporting")
 
 
-def model_flops(config: ModelConfig) -> float:
+def cost_growth(folder: Path, threads: int, steps: int) -> dict[str, float | None]:
+    """What a token of a long sequence costs beyond one of a short one, in percent, after what attention's FLOPs explain."""
+    seconds = run("growth", folder, threads, min(steps, 3))
+    config = ModelConfig.from_folder(folder)
+    explained = model_flops(config, 1, LONG) / model_flops(config, LONG // SEQ_LEN, SEQ_LEN)
+    return {"cost_growth": 100 * (seconds[f"step_seconds_{LONG}"] / seconds[f"step_seconds_{SEQ_LEN}"] / explained - 1), **seconds}
+
+
+def model_flops(config: ModelConfig, batch: int = BATCH, seq_len: int = SEQ_LEN) -> float:
     """As the docstring of this file says."""
     hidden, feed = config.hidden_size, config.intermediate_size
     attended = config.num_attention_heads * config.head_dim
     layer = hidden * sum(config.qkv_splits) + attended * hidden + 3 * hidden * feed
     weights = config.num_hidden_layers * layer + config.vocab_size * hidden
-    return 4 * weights * BATCH * SEQ_LEN + 7 * SEQ_LEN**2 * attended * BATCH * config.num_hidden_layers
+    return 4 * weights * batch * seq_len + 7 * seq_len**2 * attended * batch * config.num_hidden_layers
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
-from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 BATCH, SEQ_LEN, RANK, ALPHA = 4, 512, 16, 32.0
+LONG = 4096  # the sequence whose cost a token is compared with that of SEQ_LEN
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LEARNING_RATE = 2e-4
 
@@ -32,7 +32,10 @@ def main() -> None:
 
         print(json.dumps(speeds(folder, steps)))
         return
-    input_ids = torch.randint(0, 40000, (BATCH, SEQ_LEN), generator=torch.Generator().manual_seed(0))
+    if side == "growth":
+        print(json.dumps(seconds_by_length(folder, steps)))
+        return
+    input_ids = random_tokens(BATCH, SEQ_LEN)
     step = ayar_step(folder, input_ids) if side == "ayar" else peft_step(folder, input_ids, side.removeprefix("peft_"))
     loss, norm = step()
     to_first_step = time.time() - started
@@ -52,6 +55,17 @@ def main() -> None:
     print(json.dumps(result))
 
 
+def random_tokens(batch: int, seq_len: int) -> Tensor:
+    return torch.randint(0, 40000, (batch, seq_len), generator=torch.Generator().manual_seed(0))
+
+
+def seconds_by_length(folder: Path, steps: int) -> dict[str, float]:
+    """Median seconds of our step over as many tokens in short sequences and in one long one; they take turns."""
+    shapes = ((LONG // SEQ_LEN, SEQ_LEN), (1, LONG))
+    taken = time_in_turn(*(ayar_step(folder, random_tokens(*shape)) for shape in shapes), rounds=steps)
+    return {f"step_seconds_{seq_len}": seconds for (_, seq_len), seconds in zip(shapes, taken, strict=True)}
+
+
 def fill_adapters(tensors: Iterable[tuple[str, Tensor]]) -> None:
     """The same small random adapters on both sides, B too: with B = 0 the gradient of A would be zero."""
     with torch.no_grad():
@@ -69,24 +83,25 @@ def ayar_step(folder: Path, input_ids: Tensor, **lora: Any) -> Step:
     from ayar.ops import backend
     from ayar.train.optimizer import Optimizer
 
+    count, seq_len = input_ids.shape
     backend.give_cores_to_pool()
     decoder = Decoder.load(folder, LoraSettings(rank=RANK, alpha=ALPHA, **lora), torch.bfloat16)
     adapters = decoder.trainable_parameters()
     fill_adapters(adapters.tensors().items())
     optimizer = Optimizer(adapters, weight_decay=0.0, max_grad_norm=math.inf)
-    rows = torch.arange(BATCH * SEQ_LEN)
-    positions = rows[rows % SEQ_LEN != SEQ_LEN - 1]
+    rows = torch.arange(count * seq_len)
+    positions = rows[rows % seq_len != seq_len - 1]
     batch: Any = SimpleNamespace(
         input_ids=input_ids.flatten().int(),
-        position_ids=(rows % SEQ_LEN).int(),
-        cu_seqlens=torch.arange(0, BATCH * SEQ_LEN + 1, SEQ_LEN, dtype=torch.int32),
-        parents=torch.full((BATCH,), -1, dtype=torch.int32),
+        position_ids=(rows % seq_len).int(),
+        cu_seqlens=torch.arange(0, count * seq_len + 1, seq_len, dtype=torch.int32),
+        parents=torch.full((count,), -1, dtype=torch.int32),
         positions=positions,
         targets=input_ids.flatten()[positions + 1],
         weights=torch.ones(len(positions)),
     )
 
-    draws = count()
+    draws = iter(range(1 << 32))
 
     def step() -> tuple[float, float]:
         loss = decoder.accumulate_gradients(batch, 1 / len(positions), next(draws))
@@ -177,7 +192,7 @@ def kernels_against_torch() -> dict[str, float]:
     return {"gemm_vs_onednn": theirs / ours, "attention_vs_sdpa": peer / mine}
 
 
-def time_in_turn(*contestants: Callable[[], None], rounds: int = 15) -> list[float]:
+def time_in_turn(*contestants: Callable[[], object], rounds: int = 15) -> list[float]:
     """Median seconds of each. Before each turn the threads of the one before go to sleep: torch's spin on the cores for a while."""
     seconds: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds + 1):

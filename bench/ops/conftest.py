@@ -1,6 +1,10 @@
-"""One benchmark an op: each backend of ours beside torch eager, on the same inputs. Answers are compared before the clock starts."""
+"""One benchmark an op: each backend of ours beside torch, eager and compiled, on the same inputs.
+
+Answers are compared before the clock starts; compilation is over by then too.
+"""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,7 +13,7 @@ from torch import Tensor
 
 from ayar.ops import backend
 
-TORCH = "torch"
+TORCH, COMPILED = "torch", "compiled"
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 TOLERANCE = {torch.bfloat16: 2e-2, torch.float32: 1e-4}  # of two results in that dtype, each with errors of its own
 
@@ -18,7 +22,7 @@ Answers = Sequence[Tensor]
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "who" in metafunc.fixturenames:
-        metafunc.parametrize("who", [*(name for name in backend.available() if name != backend.REFERENCE), TORCH])
+        metafunc.parametrize("who", [*(name for name in backend.available() if name != backend.REFERENCE), TORCH, COMPILED])
     if "dtype" in metafunc.fixturenames:
         metafunc.parametrize("dtype", list(DTYPES.values()), ids=list(DTYPES))
 
@@ -33,14 +37,13 @@ def measure(benchmark: Any, request: pytest.FixtureRequest, who: str) -> Callabl
     def run(
         ours: Callable[[], Answers], theirs: Callable[[], Answers], dtype: torch.dtype, flops: float = 0, bytes_moved: float = 0
     ) -> None:
-        if who == TORCH:
-            benchmark.pedantic(theirs, rounds=5, warmup_rounds=1)
-        else:
-            with backend.use(who):
-                for got, want in zip(ours(), theirs(), strict=True):
+        contestant = {TORCH: theirs, COMPILED: torch.compile(theirs, dynamic=False)}.get(who, ours)
+        with nullcontext() if who in (TORCH, COMPILED) else backend.use(who):
+            if who != TORCH:
+                for got, want in zip(contestant(), theirs(), strict=True):
                     error = (got.double() - want.double()).norm() / want.double().norm()
                     assert error <= TOLERANCE[dtype], f"{who} and torch differ by {error:.1e}"
-                benchmark.pedantic(ours, rounds=5, warmup_rounds=1)
+            benchmark.pedantic(contestant, rounds=5, warmup_rounds=1)
         seconds = benchmark.stats.stats.median
         benchmark.extra_info.update({"gflops": flops / seconds / 1e9, "gb_per_second": bytes_moved / seconds / 1e9})
 

@@ -24,6 +24,16 @@ def test_ops_in_a_loop_learn(capsys: pytest.CaptureFixture[str]) -> None:
     assert "step  39  loss" in capsys.readouterr().out
 
 
+def test_an_adapter_alone_learns() -> None:
+    losses = load("ops/lora_linear").main()
+    assert losses[-1] < 0.01 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["rms_norm", "swiglu_mlp", "attention_varlen", "linear_cross_entropy"])
+def test_an_op_alone_gives_what_torch_gives(name: str) -> None:
+    assert 0 < load(f"ops/{name}").main() < 1e-5
+
+
 def test_accelerated_model_has_the_same_loss(capsys: pytest.CaptureFixture[str]) -> None:
     before, after = load("accelerate_transformers").main()
     assert after == pytest.approx(before, rel=2e-3)

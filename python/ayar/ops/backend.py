@@ -66,10 +66,17 @@ def use(name: str) -> Iterator[None]:
 
 def chosen_isa(dtype: torch.dtype = torch.bfloat16) -> str:
     """What computes tensors of ``dtype``: ``use``, else the variable AYAR_ISA, else the fastest instruction set as measured."""
-    name = _forced.get() or os.environ.get("AYAR_ISA") or measurement().fastest(dtype)
+    name = _forced.get() or os.environ.get("AYAR_ISA")
+    if not name:
+        return _fastest(dtype)
     if name not in available():
         raise BackendError(f"AYAR_ISA={name}: this processor runs {', '.join(available())}")
     return name
+
+
+@cache
+def _fastest(dtype: torch.dtype) -> str:
+    return measurement().fastest(dtype)
 
 
 @cache

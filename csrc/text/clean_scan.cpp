@@ -73,8 +73,13 @@ enum HighClass : uint8_t {
 
 struct ClassTables {
   uint8_t low[16] = {}, high[16] = {}, low_of_high[16] = {}, high_of_high[16] = {};
+  CleanMask of_two_bytes[0x800] = {};  // of a character of two bytes; Ã needs its neighbours too
 
   ClassTables() {
+    for (char32_t code = 0x80; code < 0x800; ++code) {
+      const bool is_lone = code != 0xC3 && code < 0x100 && is_lone_mojibake({}, 0, code);
+      of_two_bytes[code] = work_of(code) | (is_lone ? mask_of(kMojibake) : 0);
+    }
     low[0x0] |= kBlank, high[0x2] |= kBlank;
     low[0x9] |= kTab, high[0x0] |= kTab;
     low[0xA] |= kLineEnd, high[0x0] |= kLineEnd;
@@ -178,7 +183,7 @@ class Scan {
         short_before = short_leads, long_before = long_leads;
         telling |= (is_c3 & behind_c3 >> 1);
         if ((is_c3 >> 63) != 0) telling |= uint64_t{1} << 63;
-        for (; telling != 0; telling &= telling - 1) work_ |= work_at(text_, block + static_cast<size_t>(__builtin_ctzll(telling)));
+        for (; telling != 0; telling &= telling - 1) look_at(block + static_cast<size_t>(__builtin_ctzll(telling)));
         if (!has(work_, kMojibake)) {
           for (; pairs != 0; pairs &= pairs - 1) look_at_pair(block + static_cast<size_t>(__builtin_ctzll(pairs)));
         }
@@ -207,6 +212,12 @@ class Scan {
     if (holds(kLess)) work_ |= mask_of(kTags);
     if (holds(kAmpersand)) work_ |= mask_of(kEntities);
     if (untidy_ != 0 || has_untidy_edges(text_)) work_ |= mask_of(kWhiteSpace);
+  }
+
+  AYAR_INLINE void look_at(size_t at) {
+    const auto lead = static_cast<uint8_t>(text_[at]);
+    const char32_t code = lead < 0xE0 && at + 1 < text_.size() ? (lead & 0x1F) << 6 | (text_[at + 1] & 0x3F) : 0xC3;
+    work_ |= code == 0xC3 ? work_at(text_, at) : tables_.of_two_bytes[code];
   }
 
   void look_at_pair(size_t at) {

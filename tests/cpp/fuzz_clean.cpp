@@ -149,7 +149,7 @@ int main(int argc, char** argv) {
                    "…",
                    "—",
                    "The quick brown fox jumps over the lazy dog. "},
-                  1);
+                  argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
   const long long count = iterations(argc, argv);
   for (long long iteration = 0; iteration < count; ++iteration) {
     const Exact text(mutator.text());

@@ -36,5 +36,11 @@ def test_short_lines_are_what_people_write() -> None:
     assert dropped(texts, 2) == texts
 
 
+def test_turkish_capitals_are_the_same_line() -> None:
+    line = "İletişim için bizi arayın, ısrarla bekleriz"
+    texts = [f"a\n{line}", f"b\n{line.replace('i', 'İ').upper()}", "c\nLINE OF ONE WHO WRITES IN CAPITALS"]
+    assert dropped(texts, 2) == ["a", "b", texts[2]]
+
+
 def test_no_texts() -> None:
     assert dropped([], 2) == []

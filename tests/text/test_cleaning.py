@@ -194,6 +194,26 @@ def test_counts_say_how_many_rows_each_operator_changed() -> None:
     assert not any(doubtful.values())
 
 
+@given(texts=st.lists(nasty, min_size=1, max_size=6))
+def test_counts_agree_with_what_changed(texts: list[str]) -> None:
+    """Of an operator alone: a row is counted where its text became another, and a character where a row is."""
+    for name in set(OPERATORS) - {"nfkc"}:  # which is never alone: nfc belongs to it
+        result = clean_batch(pa.array(texts), only(name), edits=True)
+        changed = [row for row, (old, new) in enumerate(zip(texts, result.texts.to_pylist(), strict=True)) if old != new]
+        assert result.rows[name] == len(changed)
+        assert result.edits is not None
+        assert sorted(set(result.edits.row.tolist())) == changed
+        assert (result.characters[name] > 0) == bool(changed)
+        assert not any(count for other, count in result.rows.items() if other != name)
+
+
+@given(first=nasty, second=nasty)
+def test_a_line_is_judged_by_itself(first: str, second: str) -> None:
+    """What is misread in a line is repaired whatever stands in the lines before and behind it."""
+    alone = cleaned_all([first, second], only("mojibake", "turkish_page"))
+    assert cleaned(f"{first}\n{second}", "mojibake", "turkish_page") == "\n".join(alone)
+
+
 def test_what_can_be_read_in_two_ways_is_left_alone_and_counted() -> None:
     texts = pa.array(["MANHÃ‰", "03/04/2024 and 04/03/2024, 25/12/2024", "BAĞ°", "doÄŸru"])
     cleaned = clean_batch(texts, only("mojibake", "dates"))

@@ -15,7 +15,7 @@ def drop_boilerplate(texts: pa.Array, least_rows: int) -> tuple[pa.Array, int]:
     lines = pc.split_pattern(pc.fill_null(texts, ""), "\n")
     flat, owner = lines.flatten(), np.asarray(lines.value_parent_indices())
     trimmed = pc.utf8_trim_whitespace(flat)
-    keys = np.asarray(pc.utf8_lower(trimmed).dictionary_encode().indices)
+    keys = np.asarray(_without_case(trimmed).dictionary_encode().indices)
     pairs = np.unique(np.stack([keys, owner]), axis=1)  # a line counts once a text
     shared = np.bincount(pairs[0], minlength=keys.max() + 1)[keys] >= least_rows if len(keys) else np.zeros(0, bool)
     goes = shared & (pc.utf8_length(trimmed).to_numpy(zero_copy_only=False) >= SHORTEST)
@@ -29,3 +29,10 @@ def drop_boilerplate(texts: pa.Array, least_rows: int) -> tuple[pa.Array, int]:
     changed = pa.array(np.bincount(owner[goes], minlength=len(texts)) > 0)
     tidied = pc.if_else(changed, pc.utf8_rtrim(joined, "\n "), texts)
     return tidied.cast(texts.type), int(changed.to_numpy(zero_copy_only=False).sum())
+
+
+def _without_case(lines: pa.Array) -> pa.Array:
+    """In lower case; I is the capital of both i and ı, so that these and İ are one letter."""
+    for letter in "İı":
+        lines = pc.replace_substring(lines, letter, "i")
+    return pc.utf8_lower(lines)

@@ -11,7 +11,7 @@ demo: $(VENV)/demo
 	$(BIN)/ayar run examples/support/recipe.yaml
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 bench: $(VENV)/dev
 	$(BIN)/python bench/text.py

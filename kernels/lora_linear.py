@@ -43,7 +43,7 @@ def tiles(rows: int, element_size: int, shared_limit: int, storage: int = PLAIN,
     if rows <= 16:
         return FEW
     if storage != PLAIN:
-        return QUANTIZED
+        return QUANTIZED._replace(num_warps=8) if is_masked else QUANTIZED  # with four, masks spill on sm_100
     if is_masked:
         return MASKED if MASKED.shared_bytes(element_size) <= shared_limit else SMALL
     return LARGE if rows >= 256 and LARGE.shared_bytes(element_size) <= shared_limit else SMALL

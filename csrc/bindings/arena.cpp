@@ -52,7 +52,7 @@ py::object empty(const py::args& shape, bool bf16) {
     arena_give(tensor.data);
     throw py::error_already_set();
   }
-  array.release();
+  (void)array.release();
   return py::reinterpret_steal<py::object>(capsule);
 }
 

@@ -12,7 +12,6 @@
 #include "text/code_points.hpp"
 #include "text/spans/spans.hpp"
 
-namespace py = pybind11;
 using namespace pybind11::literals;
 
 namespace ayar {

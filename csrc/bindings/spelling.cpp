@@ -127,7 +127,7 @@ py::tuple correct_arrow(const Rules& rules, const py::buffer& bytes, const py::b
 
 }  // namespace
 
-void bind_spelling(py::module_ module) {
+void bind_spelling(py::module_ module) {  // NOLINT(performance-unnecessary-value-param): as pybind11 has it
   py::class_<Speller>(module, "Speller")
       .def(py::init(&make_speller), "language"_a, "bytes"_a, "offsets"_a, "first"_a, "rows"_a, "has_wide_offsets"_a, "frequencies"_a,
            "candidates"_a)

@@ -58,13 +58,18 @@ class Forward {
 
  private:
   struct Tile {
-    int64_t token, end;              // up to kBlock neighbours of one tree, whatever their segments
-    int64_t first_block, end_block;  // of its tree
+    int64_t token, end;              // up to kBlock neighbours, whatever their segments: of one tree, or the end of one and whole trees
+    int64_t first_block, end_block;  // of its trees
   };
 
   void list_tiles() {
     num_tiles_ = 0;
     each_tree(tree_, [&](int64_t block, int64_t block_end, int64_t token, int64_t end) __attribute__((always_inline)) {
+      if (Tile* last = num_tiles_ > 0 ? &tiles_[num_tiles_ - 1] : nullptr; last != nullptr && end - last->token <= kBlock) {
+        last->end = end;
+        last->end_block = block_end;
+        return;
+      }
       for (; token < end; token += kBlock) tiles_[num_tiles_++] = {token, token + kBlock < end ? token + kBlock : end, block, block_end};
     });
   }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -128,7 +129,7 @@ std::vector<uint64_t> ImageBuilder::finish(const Digest& source) {
   auto* const data = reinterpret_cast<char*>(words.data());
   std::memcpy(data + sizeof(Header), table.data(), kSections * sizeof(CompiledImage::Range));
   for (const auto& [section, bytes] : sections_) {
-    if (!bytes.empty()) std::memcpy(data + table[static_cast<size_t>(section)].offset, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), data + table[static_cast<size_t>(section)].offset);
   }
   Header header{kMagic, kFormat, size, source, 0};
   header.checksum = digest_of({data + sizeof(Header), size - sizeof(Header)})[0];

@@ -290,7 +290,7 @@ class Repairer {
     beside.before = i > 0 ? group[i - 1].code : around.before;
     beside.before2 = i > 1 ? group[i - 2].code : i == 1 ? around.before : around.before2;
     beside.after = i + 1 < group.size() ? group[i + 1].code : around.after;
-    char32_t continuation[5];
+    char32_t continuation[5] = {};
     const size_t count = group[i].count - 1;
     for (size_t j = 0; j < count; ++j) continuation[j] = chars[group[i].first + 1 + j].code;
     // The word before is asked for at its end only.

@@ -30,7 +30,8 @@ void WordPiece::encode(std::string_view word, std::vector<uint32_t>& ids, std::v
     for (; candidate.size() > before; candidate.pop_back()) {
       const size_t end = begin + candidate.size() - before;
       if (end < word.size() && !is_first_byte(word[end])) continue;
-      if ((id = vocabulary_.find(candidate)) != kNoToken) break;
+      id = vocabulary_.find(candidate);
+      if (id != kNoToken) break;
     }
     if (id == kNoToken) return give_up();
     ids.push_back(id);

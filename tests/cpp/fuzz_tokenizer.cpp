@@ -1,9 +1,10 @@
 // sources: csrc/text/added_tokens.cpp csrc/text/block_masks.cpp csrc/text/block_splitter.cpp csrc/text/block_utf8.cpp csrc/text/bpe.cpp
-// csrc/text/byte_alphabet.cpp sources: csrc/text/compiled_image.cpp csrc/text/compiled_vocabulary.cpp csrc/text/encoder.cpp
-// csrc/text/merge_table.cpp sources: csrc/text/normalizer.cpp csrc/text/normalizer_aligned.cpp csrc/text/piece_cache.cpp
-// csrc/text/pretokenize.cpp sources: csrc/text/pretokenize_steps.cpp csrc/text/sentencepiece_cuts.cpp csrc/text/tokenizer.cpp
-// csrc/text/unigram.cpp sources: csrc/text/utf8.cpp csrc/text/wordpiece.cpp csrc/core/cpu_features.cpp csrc/core/thread_pool.cpp
-// csrc/core/errors.cpp Random small tokenizers over any bytes: merges equal the obvious algorithm, a batch equals its rows, ids without
+// sources: csrc/text/byte_alphabet.cpp csrc/text/compiled_image.cpp csrc/text/compiled_vocabulary.cpp csrc/text/encoder.cpp
+// sources: csrc/text/merge_table.cpp csrc/text/normalizer.cpp csrc/text/normalizer_aligned.cpp csrc/text/piece_cache.cpp
+// sources: csrc/text/pretokenize.cpp csrc/text/pretokenize_steps.cpp csrc/text/sentencepiece_cuts.cpp csrc/text/tokenizer.cpp
+// sources: csrc/text/unigram.cpp csrc/text/utf8.cpp csrc/text/wordpiece.cpp csrc/core/cpu_features.cpp csrc/core/thread_pool.cpp
+// sources: csrc/core/errors.cpp
+// Random small tokenizers over any bytes: merges equal the obvious algorithm, a batch equals its rows, ids without
 // spans (the fast way) equal ids with them (the general way), spans lie on characters of the text, decoding gives the (repaired) text back,
 // and nothing reads past its end. A compiled image with flipped bytes is refused or works.
 #include <algorithm>

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds each tests/cpp/*.cpp under sanitizers, with the sources that its first lines name, and runs it; any finding ends with a non-zero code.
+# Builds tests/cpp/*.cpp, or the drivers that are named, under sanitizers, with the sources that their first lines name, and runs them; any
+# finding ends with a non-zero code.
 # AYAR_FUZZ_ITERATIONS sets how many texts a fuzz driver tries.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -7,7 +8,8 @@ iterations=${AYAR_FUZZ_ITERATIONS:-30000}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-for driver in tests/cpp/*.cpp; do
+[ $# -gt 0 ] || set -- tests/cpp/*.cpp
+for driver; do
   sources=$(sed -n 's|^// sources: ||p' "$driver")
   sanitizers=$(sed -n 's|^// sanitizers: ||p' "$driver")
   for sanitizer in ${sanitizers:-address,undefined}; do

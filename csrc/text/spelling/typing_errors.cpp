@@ -46,7 +46,7 @@ float log_letter(uint8_t typed, uint8_t meant, SpellingLanguage language) {
 }  // namespace
 
 int edit_distance(const Word& a, const Word& b) {
-  if (a.size == 0 || b.size == 0) return std::max(a.size, b.size);
+  if (a.size <= 0 || b.size <= 0) return std::max(a.size, b.size);
   uint64_t places[kLetterCodes] = {};  // of each letter in a
   for (int i = 0; i < a.size; ++i) places[a[i]] |= uint64_t{1} << i;
   uint64_t up = ~uint64_t{0}, down = 0, diagonal = 0, places_before = 0;

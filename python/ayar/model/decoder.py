@@ -33,7 +33,7 @@ from ayar.ops import (
 )
 from ayar.ops.recompute import recomputed
 
-PART_TOKENS = 1024  # that go forward and back at once: as many as the products need to run at full speed
+PART_TOKENS = 2048  # that go forward and back at once: halves take 400 MB less of a small model, and 3 % longer
 _MOST_TRAINED = 0.9  # share of rows: to pick out more of them costs what it saves
 Attend = Callable[[int, Tensor], Tensor]  # (layer, rotated qkv (T, heads + 2 kv heads, head_dim)) -> (T, heads · head_dim)
 

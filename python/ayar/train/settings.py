@@ -13,7 +13,7 @@ class TrainSettings(Settings):
     epochs: int = Field(default=3, ge=1, description="times that every row is seen; more than three seldom helps")
     max_steps: int | None = Field(default=None, ge=1, description="stop after this many optimizer steps, even inside an epoch")
     tokens_per_batch: int = Field(
-        default=2048, ge=16, description="tokens of a batch; whole rows of it are computed about 1,024 tokens at a time"
+        default=2048, ge=16, description="tokens of a batch; whole rows of it are computed about 2,048 tokens at a time"
     )
     share_prefixes: bool = Field(
         default=True,

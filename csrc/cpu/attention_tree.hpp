@@ -68,6 +68,7 @@ AYAR_INLINE Tree make_tree(View cu_seqlens, View parents, int64_t window, void* 
     Segment& segment = tree.segments[s];
     const Segment* above = parent[s] < 0 ? nullptr : &tree.segments[parent[s]];
     const int64_t position = above == nullptr ? 0 : above->position + above->end - above->begin;
+    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): no pointer is called here
     segment = {bounds[s], bounds[s + 1], bounds[s + 1], position, parent[s], above == nullptr ? 1 : above->depth + 1, next};
     next += (segment.end - segment.begin + kBlock - 1) / kBlock;
     tree.depth = segment.depth > tree.depth ? segment.depth : tree.depth;

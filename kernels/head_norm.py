@@ -9,16 +9,22 @@ import triton.language as tl
 
 
 @triton.jit
+def _heads_here(tokens, heads, width, BLOCK_ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """Of this program's rows: token, head, dimensions, which rows there are, and which elements."""
+    index = tl.program_id(0).to(tl.int64) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)
+    token, dim = index // heads, tl.arange(0, BLOCK)
+    here = token < tokens
+    return token, index % heads, dim, here, here[:, None] & (dim < width)[None, :]
+
+
+@triton.jit
 def normalize_heads(
     x_ptr, weight_ptr, y_ptr, rstd_ptr, tokens, heads, turned, width, eps, stride_x, stride_x_head, stride_y, stride_y_head,
     BLOCK_ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """A row is one head of one token; those from head ``turned`` on are copied."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)
-    token, head = index // heads, index % heads
-    here, is_normed = token < tokens, head < turned
-    dim = tl.arange(0, BLOCK)
-    mask = here[:, None] & (dim < width)[None, :]
+    token, head, dim, here, mask = _heads_here(tokens, heads, width, BLOCK_ROWS, BLOCK)
+    is_normed = head < turned
     x = tl.load(x_ptr + token[:, None] * stride_x + head[:, None] * stride_x_head + dim[None, :], mask, other=0.0).to(tl.float32)
     rstd = 1 / tl.sqrt(tl.sum(x * x, 1) / width + eps)
     weight = tl.load(weight_ptr + head[:, None] * width + dim[None, :], mask & is_normed[:, None], other=0.0)
@@ -33,11 +39,8 @@ def normalize_heads_backward(
     stride_dx_head, BLOCK_ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """dx = rstd · (g − n · mean(g · n)) with g = dy · weight, n = x · rstd, of each head that has a norm. dx may be dy."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS)
-    token, head = index // heads, index % heads
-    here, is_normed = token < tokens, head < turned
-    dim = tl.arange(0, BLOCK)
-    mask = here[:, None] & (dim < width)[None, :]
+    token, head, dim, here, mask = _heads_here(tokens, heads, width, BLOCK_ROWS, BLOCK)
+    is_normed = head < turned
     dy = tl.load(dy_ptr + token[:, None] * stride_dy + head[:, None] * stride_dy_head + dim[None, :], mask, other=0.0).to(tl.float32)
     normed = mask & is_normed[:, None]
     rstd = tl.load(rstd_ptr + token * turned + head, here & is_normed, other=0.0)

@@ -5,6 +5,7 @@
 #include "cpu/gemm_blocks.hpp"
 #include "cpu/gemm_tiles.hpp"
 #include "cpu/microkernel.hpp"
+#include "cpu/sweep.hpp"
 #include "cpu/transposed_panels.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
@@ -17,13 +18,6 @@ constexpr int64_t kOnlySweep = __is_same(E, float) ? 1664 : 3328;
 template <class E>
 constexpr int64_t kSweep = __is_same(E, float) ? 512 : 1024;  // of one among several: the rows stay there too
 constexpr int64_t kPartialBytes = 256 << 10;                  // of the sums that wait for the next sweep: they stay there too
-
-AYAR_INLINE int64_t at_most(int64_t value, int64_t limit) {
-  return value < limit ? value : limit;
-}
-AYAR_INLINE int64_t at_least(int64_t value, int64_t limit) {
-  return value > limit ? value : limit;
-}
 
 template <class E>
 struct StagedRows {
@@ -64,15 +58,6 @@ AYAR_INLINE void widen_panel(const bfloat16* panel, int64_t depth, float* to) {
     store_lanes(to + (k + 1) * kPanelCols, odd);
   }
 }
-
-// The steps of one factor that one sweep takes for one group of panels, ready for the microkernel.
-template <class E>
-struct Sweep {
-  const E* rows;
-  int64_t row_stride;
-  const E* panels;
-  int64_t panel_stride, depth;
-};
 
 template <class T, class E>
 class BlockProduct {
@@ -196,13 +181,7 @@ class BlockProduct {
     int count = 0;
     for (int f = 0; f < factor_count_; ++f) {
       const Factor& factor = factors_[f];
-      DepthRange range{0, factor.depth};
-      if (factor.ranges != nullptr) {
-        range = factor.ranges[panel];
-        for (int64_t p = panel + 1; p < panel + PANELS; ++p) {
-          range = {at_most(range.begin, factor.ranges[p].begin), at_least(range.end, factor.ranges[p].end)};
-        }
-      }
+      DepthRange range = needed_range<PANELS>(factor, panel);
       range = {at_least(range.begin, window.begin), at_most(range.end, window.end)};
       window = {window.begin - padded_depth(factor.depth), window.end - padded_depth(factor.depth)};
       if (range.begin >= range.end) continue;

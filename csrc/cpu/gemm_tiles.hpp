@@ -5,8 +5,8 @@
 #pragma once
 
 #include "core/scratch.hpp"
-#include "cpu/gemm.hpp"
 #include "cpu/microkernel.hpp"
+#include "cpu/sweep.hpp"
 #include "cpu/transposed_panels.hpp"
 
 namespace ayar::cpu::AYAR_ISA {
@@ -37,19 +37,12 @@ class TiledProduct {
  private:
   static constexpr int64_t kBlockRows = kTilesHigh * kTileSide;
 
-  struct Part {
-    const bfloat16* rows;
-    int64_t row_stride;
-    const bfloat16* panels;
-    int64_t panel_stride, depth;
-  };
-
   template <int PANELS, class Y>
   void run_group(int64_t panel) {
     const int64_t depth = factor_count_ == 0 ? 0 : factors_[0].depth;
     const int64_t sweeps = depth <= kTileSweep ? 1 : (depth + kTileSweep - 1) / kTileSweep;
     for (int64_t sweep = 0; sweep < sweeps; ++sweep) {
-      Part parts[2];
+      Sweep<bfloat16> parts[2];
       const int count = prepare<PANELS>(panel, sweep, sweeps, parts);
       for (int64_t row = 0; row < y_.rows(); row += kBlockRows) {
         float* sums = sums_ + row * PANELS * kPanelCols;
@@ -65,20 +58,16 @@ class TiledProduct {
 
   // Which steps of each factor this sweep takes: its window of the first one, and with the last window all of the second.
   template <int PANELS>
-  int prepare(int64_t panel, int64_t sweep, int64_t sweeps, Part* parts) const {
+  int prepare(int64_t panel, int64_t sweep, int64_t sweeps, Sweep<bfloat16>* parts) const {
     int count = 0;
     for (int f = 0; f < factor_count_; ++f) {
       const Factor& factor = factors_[f];
       if (f != 0 && sweep + 1 != sweeps) break;
-      DepthRange range{0, factor.depth};
-      if (factor.ranges != nullptr) {
-        range = factor.ranges[panel];
-        if (PANELS == 2) range = {lesser(range.begin, factor.ranges[panel + 1].begin), greater(range.end, factor.ranges[panel + 1].end)};
-      }
-      if (f == 0) range = {greater(range.begin, sweep * kTileSweep), lesser(range.end, (sweep + 1) * kTileSweep)};
-      range.end = lesser(range.end, factor.depth);
+      DepthRange range = needed_range<PANELS>(factor, panel);
+      if (f == 0) range = {at_least(range.begin, sweep * kTileSweep), at_most(range.end, (sweep + 1) * kTileSweep)};
+      range.end = at_most(range.end, factor.depth);
       if (range.begin >= range.end) continue;
-      Part& part = parts[count++];
+      Sweep<bfloat16>& part = parts[count++];
       part = {static_cast<const bfloat16*>(factor.rows) + range.begin, factor.row_stride,
               static_cast<const bfloat16*>(factor.panels) + panel * panel_size(factor.depth) + range.begin * kPanelCols,
               panel_size(factor.depth), range.end - range.begin};
@@ -94,7 +83,7 @@ class TiledProduct {
 
   // One sweep over the sums of HIGH · 16 rows, which begin at `sums` and lie there again afterwards.
   template <int HIGH, int WIDE>
-  void run_block(int64_t row, int64_t panel, int64_t sweep, const Part* parts, int count, float* sums) {
+  void run_block(int64_t row, int64_t panel, int64_t sweep, const Sweep<bfloat16>* parts, int count, float* sums) {
     constexpr int64_t kCols = WIDE * kPanelCols;
     if (sweep == 0 && start_.rows() != 0) copy_start<HIGH, WIDE>(row, panel, sums);
     each_sum<HIGH, WIDE>([&](auto r, auto p, auto tile) __attribute__((always_inline)) {
@@ -105,7 +94,7 @@ class TiledProduct {
       }
     });
     for (int i = 0; i < count; ++i) {
-      const Part& part = parts[i];
+      const Sweep<bfloat16>& part = parts[i];
       const bfloat16* rows = part.rows + row * part.row_stride;
       int64_t stride = part.row_stride;
       if (y_.rows() - row < HIGH * kTileSide) {
@@ -126,7 +115,7 @@ class TiledProduct {
   }
 
   template <int HIGH, int WIDE>
-  AYAR_INLINE void accumulate_part(const bfloat16* rows, int64_t row_stride, const Part& part) {
+  AYAR_INLINE void accumulate_part(const bfloat16* rows, int64_t row_stride, const Sweep<bfloat16>& part) {
     int64_t k = 0;
     for (; k + kTileDepth <= part.depth; k += kTileDepth) {
       step<HIGH, WIDE>(rows + k, row_stride, part.panels + k * kPanelCols, part.panel_stride);
@@ -173,7 +162,7 @@ class TiledProduct {
 
   template <int WIDE, class Y>
   void finish(int64_t row, int64_t panel, const float* sums) const {
-    const int64_t rows = lesser(kBlockRows, y_.rows() - row);
+    const int64_t rows = at_most(kBlockRows, y_.rows() - row);
     for (int64_t r = 0; r < rows; ++r) {
       Y* y = y_.row<Y>(row + r) + panel * kPanelCols;
       unroll<WIDE>([&](auto p) __attribute__((always_inline)) {
@@ -183,9 +172,6 @@ class TiledProduct {
       });
     }
   }
-
-  static AYAR_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
-  static AYAR_INLINE int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 
   static constexpr int kLeft = kTilesHigh * kTilesWide, kRight = kLeft + kTilesHigh;
 

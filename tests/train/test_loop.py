@@ -1,5 +1,6 @@
 import errno
 import json
+import math
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from ayar.model import weights
 from ayar.model.decoder import Decoder
 from ayar.train import progress
 from ayar.train.loop import train
+from ayar.train.step import HostStep
 from tests.model.packing import packed
 from tests.model.tiny import logits_one_by_one
 from tests.train.setup import PROMPT, batches, rows, settings, tiny_decoder
@@ -176,6 +178,16 @@ def test_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(tmp_pa
         train(decoder, batches(), settings(checkpoint_interval=2), tmp_path / "run", progress=spoil)
     saved = weights.read_all(tmp_path / "run" / "checkpoints" / "step-000004" / "adapter.safetensors")
     assert all(tensor.isfinite().all() for tensor in saved.values())
+
+
+def test_a_step_that_is_no_number_leaves_the_adapters_alone(tmp_path: Path) -> None:
+    decoder = tiny_decoder(tmp_path / "model")
+    values = decoder.trainable_parameters().values
+    values[0] = float("inf")
+    before = values.clone()
+    loss, _ = HostStep(decoder, weight_decay=0.0, max_grad_norm=1.0)(batches()(0)[:1], 4, 0, 1e-2)
+    assert not math.isfinite(loss)
+    assert torch.equal(values, before)
 
 
 def test_full_disk_is_a_clear_error_and_the_earlier_checkpoint_resumes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One optimizer step of the loop: on the CPU here, on a GPU in ``device_step``."""
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,7 +23,8 @@ class HostStep:
         """(loss a labelled token, norm of the gradient). first_draw: of the first batch's dropout masks, the next one's is the next number."""
         loss = sum(self._decoder.accumulate_gradients(batch, 1 / labelled, draw) for draw, batch in enumerate(batches, first_draw))
         norm = self.optimizer.gradient_norm()
-        self.optimizer.step(learning_rate, norm)
+        if math.isfinite(loss) and math.isfinite(norm):  # else the loop stops, and the adapters are those of the step before
+            self.optimizer.step(learning_rate, norm)
         return loss, norm
 
 

@@ -1,6 +1,5 @@
 """What the loop asks of a model that it trains: on the CPU it is ``model.decoder``, on a GPU ``model.gpu_decoder``."""
 
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from torch import Tensor
@@ -15,10 +14,6 @@ class TrainedModel(Protocol):
     def config(self) -> ModelConfig: ...
 
     def trainable_parameters(self) -> AdapterParameters: ...
-
-    def dropping_out(self, draw: int) -> AbstractContextManager[None]:
-        """Inside the block the adapters' dropout is on. draw: which masks."""
-        ...
 
     def loss(self, batch: PackedBatch) -> Tensor:
         """The weighted sum of −log p over the batch's pairs, fp32 scalar."""

@@ -45,7 +45,9 @@ class DeviceStep:
         for index, batch in enumerate(batches):
             self._model.require_context(batch)
             bucket = Bucket.of(batch)
-            buffers = self._buffers.setdefault(bucket, DeviceBatch(bucket, self._loss.device))
+            if bucket not in self._buffers:
+                self._buffers[bucket] = DeviceBatch(bucket, self._loss.device)
+            buffers = self._buffers[bucket]
             buffers.fill(batch)
             with self._model.dropping_out(first_draw + index):
                 self._graphs.run(bucket, lambda buffers=buffers: self._learn(buffers))
